@@ -1,0 +1,25 @@
+// Package policy answers one question: may they?
+//
+// A person arrives as a [Subject]: the claims a provider vouched for. The
+// [Policy] unites the permissions of every grant that matches, adds what
+// ADMIN_EMAILS and DEFAULT_ROLE say, and gives an [Access]. [Decide] holds one
+// wanted [Permission] against that access and names the rule that decided.
+// A [Gate] is the allow-list of one provider: it says who gets in at all.
+//
+//	Subject ──Policy.Access──▶ Access ──Decide(permission)──▶ Decision
+//	   └──────Gate.Admit──────▶ in, or the reason why not
+//
+// In the words of those who write the policy file:
+//
+//	roles:
+//	  operator: { extends: launcher, allow: [start_schedule, edit_sensor] }
+//	grants:
+//	  - { slot: okta, group: data-eng, role: editor }
+//	  - { domain: corp.com, role: viewer }
+//	  - { slot: github, team: acme/platform, role: admin }
+//
+// A request that wants nothing is refused; so is a permission nobody knows.
+// The room imports nothing of ours and knows neither users, HTTP nor Dagster;
+// it owns the YAML reader of its file. Its neighbours above are models (whose
+// Principal carries an Access), identity, dagster and proxy.
+package policy

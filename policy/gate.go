@@ -1,0 +1,77 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Gate is the allow-list of one provider. Domains and addresses are
+// alternatives; organisations (or teams) and groups are required besides.
+type Gate struct {
+	// Public marks a provider at which anybody can open an account. With an
+	// empty list such a gate lets in only people named elsewhere.
+	Public bool
+	// HostedDomain asks that Google's hd claim name an allowed domain too.
+	HostedDomain bool
+	// Everyone is the list that says "*".
+	Everyone bool
+	Domains  []string // lower case
+	Emails   []string // lower case
+	Orgs     []string // "org" or "org/team", lower case
+	Groups   []string // exact case
+}
+
+// Admit says whether somebody gets in, and if not, the reason as a fixed word.
+// Named tells that ADMIN_EMAILS or a grant of the policy file names the person
+// by e-mail, domain, group, organisation or team.
+func (g Gate) Admit(s Subject, named bool) (reason string, ok bool) {
+	switch {
+	case len(g.Domains)+len(g.Emails) > 0 && !g.address(s):
+		return "address_not_allowed", false
+	case len(g.Orgs) > 0 && !g.org(s):
+		return "org_not_allowed", false
+	case len(g.Groups) > 0 && !overlaps(g.Groups, s.Groups):
+		return "group_not_allowed", false
+	case g.Public && g.empty() && !g.Everyone && !named:
+		return "not_on_a_list", false
+	}
+	return "", true
+}
+
+func (g Gate) empty() bool {
+	return len(g.Domains)+len(g.Emails)+len(g.Orgs)+len(g.Groups) == 0
+}
+
+func (g Gate) address(s Subject) bool {
+	if s.Email == "" {
+		return false
+	}
+	if slices.Contains(g.Emails, s.Email) {
+		return true
+	}
+	if g.HostedDomain && !slices.Contains(g.Domains, strings.ToLower(s.HostedDomain)) {
+		return false
+	}
+	return slices.Contains(g.Domains, domainOf(s.Email))
+}
+
+func (g Gate) org(s Subject) bool {
+	return overlaps(g.Orgs, lower(s.Orgs)) || overlaps(g.Orgs, lower(s.Teams))
+}
+
+func overlaps(a, b []string) bool {
+	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
+}
+
+func lower(in []string) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = strings.ToLower(s)
+	}
+	return out
+}
+
+func domainOf(email string) string {
+	_, domain, _ := strings.Cut(email, "@")
+	return domain
+}

@@ -1,0 +1,109 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Subject is what grants look at: the claims kept at sign-in, and nothing that
+// a person could have typed themself.
+type Subject struct {
+	// Slot is the provider that vouches; a group of one is not a group of
+	// another.
+	Slot string
+	// Email is lower case and verified by the provider, else empty.
+	Email        string
+	HostedDomain string
+	Groups       []string
+	Orgs, Teams  []string
+}
+
+// NewSubject makes a subject whose e-mail counts only if it was verified.
+func NewSubject(slot, email string, verified bool) Subject {
+	s := Subject{Slot: slot}
+	if verified && strings.Count(email, "@") == 1 {
+		s.Email = strings.ToLower(email)
+	}
+	return s
+}
+
+// Grant gives a role to whoever matches everything it names.
+type Grant struct {
+	Slot   string `yaml:"slot"`
+	Email  string `yaml:"email"`
+	Domain string `yaml:"domain"`
+	Group  string `yaml:"group"`
+	Org    string `yaml:"org"`
+	Team   string `yaml:"team"`
+	Role   Role   `yaml:"role"`
+}
+
+func (g Grant) matches(s Subject) bool {
+	return matches(g.Slot, s.Slot) &&
+		matches(strings.ToLower(g.Email), s.Email) &&
+		matches(strings.ToLower(g.Domain), domainOf(s.Email)) &&
+		matchesAny(g.Group, s.Groups) &&
+		matchesAny(strings.ToLower(g.Org), lower(s.Orgs)) &&
+		matchesAny(strings.ToLower(g.Team), lower(s.Teams))
+}
+
+func matches(want, got string) bool { return want == "" || want == got }
+
+func matchesAny(want string, got []string) bool { return want == "" || slices.Contains(got, want) }
+
+// Policy is the rules in force: the file's, and those of the environment.
+type Policy struct {
+	roles       map[Role]Permissions
+	grants      []Grant
+	adminEmails []string
+	defaultRole Role
+}
+
+// Access unites the permissions of every rule that matches. The default role
+// is for people whom no rule names.
+func (p *Policy) Access(s Subject) Access {
+	a := Access{Permissions: Permissions{}, Rules: map[Permission]string{}}
+	for _, rule := range p.matching(s) {
+		for perm := range p.roles[rule.role] {
+			if !a.Permissions.Has(perm) {
+				a.Permissions[perm] = struct{}{}
+				a.Rules[perm] = rule.name
+			}
+		}
+	}
+	a.Role = a.Permissions.highest()
+	return a
+}
+
+// Names tells whether a rule other than the default role names the subject.
+func (p *Policy) Names(s Subject) bool { return len(p.named(s)) > 0 }
+
+// CanMakeAdmin tells whether any rule could make somebody an admin.
+func (p *Policy) CanMakeAdmin() bool {
+	return len(p.adminEmails) > 0 || slices.ContainsFunc(p.grants, func(g Grant) bool { return g.Role == Admin })
+}
+
+type rule struct {
+	name string
+	role Role
+}
+
+func (p *Policy) matching(s Subject) []rule {
+	if rules := p.named(s); len(rules) > 0 || p.defaultRole == None {
+		return rules
+	}
+	return []rule{{"default_role", p.defaultRole}}
+}
+
+func (p *Policy) named(s Subject) []rule {
+	var rules []rule
+	if s.Email != "" && slices.Contains(p.adminEmails, s.Email) {
+		rules = append(rules, rule{"admin_emails", Admin})
+	}
+	for i, g := range p.grants {
+		if g.matches(s) {
+			rules = append(rules, rule{grantName(i), g.Role})
+		}
+	}
+	return rules
+}
