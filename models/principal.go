@@ -1,0 +1,66 @@
+package models
+
+import (
+	"context"
+	"time"
+
+	"github.com/dagpass/dagpass/policy"
+)
+
+// Principal is who makes a request, as far as it could be proved. It is read
+// only: one value serves many requests at once.
+type Principal struct {
+	User      User
+	Identity  Identity
+	SessionID string
+	SignedInAt time.Time
+	ExpiresAt  time.Time
+	Access     policy.Access
+}
+
+// Actor is the principal as an event names it.
+func (p *Principal) Actor() Actor {
+	if p == nil {
+		return Actor{Kind: "anonymous"}
+	}
+	return Actor{ID: p.User.ID, Name: p.User.Label(), Kind: "user"}
+}
+
+// Operator is the actor of the command line.
+var Operator = Actor{ID: "operator:cli", Name: "operator", Kind: "operator"}
+
+// Request is what every event and every log line about a request repeats.
+type Request struct {
+	ID        string
+	ClientIP  string
+	UserAgent string
+}
+
+type contextKey int
+
+const (
+	requestKey contextKey = iota
+	principalKey
+)
+
+// WithRequest puts the request's data into the context, once.
+func WithRequest(ctx context.Context, r Request) context.Context {
+	return context.WithValue(ctx, requestKey, r)
+}
+
+// RequestOf gives the request's data; zero outside a request.
+func RequestOf(ctx context.Context) Request {
+	r, _ := ctx.Value(requestKey).(Request)
+	return r
+}
+
+// WithPrincipal puts a recognised principal into the context.
+func WithPrincipal(ctx context.Context, p *Principal) context.Context {
+	return context.WithValue(ctx, principalKey, p)
+}
+
+// PrincipalOf gives the principal, nil for a stranger.
+func PrincipalOf(ctx context.Context) *Principal {
+	p, _ := ctx.Value(principalKey).(*Principal)
+	return p
+}

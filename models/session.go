@@ -1,0 +1,82 @@
+package models
+
+import (
+	"crypto/subtle"
+	"strings"
+	"time"
+)
+
+// Session is one signed-in browser. The row keeps only the digest of its
+// secret: who reads the database cannot sign in with what they find.
+type Session struct {
+	ID         string `gorm:"primaryKey"`
+	SecretHash string
+	UserID     string
+	IdentityID string
+	Slot       string
+	ClientIP   string
+	UserAgent  string
+	// IDToken is the provider's ID token, sealed, kept as the hint for signing
+	// out at the provider (OpenID Connect RP-Initiated Logout §2).
+	IDToken    string
+	CreatedAt  time.Time
+	LastSeenAt time.Time
+	ExpiresAt  time.Time
+}
+
+// maxUserAgent bounds what a stranger can write into a row, in bytes.
+const maxUserAgent = 512
+
+// NewSession makes a session and the token that only the browser will hold.
+func NewSession(user, identity, slot string, now time.Time, ttl time.Duration) (*Session, Secret) {
+	secret := RandomToken()
+	s := &Session{
+		ID: NewID(), SecretHash: Digest(secret), UserID: user, IdentityID: identity, Slot: slot,
+		CreatedAt: now, LastSeenAt: now, ExpiresAt: now.Add(ttl),
+	}
+	return s, Secret(s.ID + "." + secret)
+}
+
+// SeenFrom notes the browser, cut to what a row may hold.
+func (s *Session) SeenFrom(ip, userAgent string) {
+	s.ClientIP = ip
+	s.UserAgent = strings.ToValidUTF8(userAgent[:min(len(userAgent), maxUserAgent)], "")
+}
+
+// SplitToken takes a cookie's value apart: the id finds the row, the secret is
+// compared with it. Not ok for anything that we did not make.
+func SplitToken(token string) (id, secret string, ok bool) {
+	id, secret, ok = strings.Cut(token, ".")
+	return id, secret, ok && len(id) == 32 && len(secret) == 43
+}
+
+// Verify compares the secret with the kept digest in constant time.
+func (s *Session) Verify(secret string) bool {
+	return subtle.ConstantTimeCompare([]byte(Digest(secret)), []byte(s.SecretHash)) == 1
+}
+
+// Alive tells whether neither the absolute nor the idle lifetime has passed.
+func (s *Session) Alive(now time.Time, idle time.Duration) bool {
+	return now.Before(s.ExpiresAt) && now.Before(s.LastSeenAt.Add(idle))
+}
+
+// Ends is when the session ends if nobody uses it any more.
+func (s *Session) Ends(idle time.Duration) time.Time {
+	if at := s.LastSeenAt.Add(idle); at.Before(s.ExpiresAt) {
+		return at
+	}
+	return s.ExpiresAt
+}
+
+// SigningKey signs assertions. The private part is sealed; the public part is
+// published from the moment the row exists, before the key signs anything.
+type SigningKey struct {
+	ID        string `gorm:"primaryKey"`
+	Sealed    string
+	CreatedAt time.Time
+	// SignsFrom and SignsUntil bound its use for signing, VerifiesUntil its
+	// place in the published set.
+	SignsFrom     time.Time
+	SignsUntil    time.Time
+	VerifiesUntil time.Time
+}

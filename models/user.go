@@ -1,0 +1,69 @@
+package models
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/dagpass/dagpass/policy"
+)
+
+// User is a person, however they sign in. All times are UTC.
+type User struct {
+	ID   string `gorm:"primaryKey"`
+	Name string
+	// Email is for display; what rules look at is an identity's verified one.
+	Email      string
+	CreatedAt  time.Time
+	DisabledAt *time.Time
+}
+
+// NewUser makes the account of somebody who signs in for the first time.
+func NewUser(name, email string, now time.Time) *User {
+	return &User{ID: NewID(), Name: cmp.Or(name, email), Email: email, CreatedAt: now}
+}
+
+// Disabled tells whether an admin has barred the person.
+func (u *User) Disabled() bool { return u.DisabledAt != nil }
+
+// Label is what a page or a log calls the person.
+func (u *User) Label() string { return cmp.Or(u.Name, u.Email, u.ID) }
+
+// Identity is one way in: an account at an identity provider, keyed by issuer
+// and subject (OpenID Connect Core §2, "sub"), never by e-mail.
+type Identity struct {
+	ID         string `gorm:"primaryKey"`
+	UserID     string
+	Slot       string
+	Issuer     string
+	Subject    string
+	Claims     Claims `gorm:"serializer:json"`
+	CreatedAt  time.Time
+	SignedInAt time.Time
+}
+
+// NewIdentity makes the link between an account outside and a user.
+func NewIdentity(userID, slot, issuer, subject string, now time.Time) *Identity {
+	return &Identity{ID: NewID(), UserID: userID, Slot: slot, Issuer: issuer, Subject: subject, CreatedAt: now}
+}
+
+// Claims are what the provider said at the last sign-in. The role is computed
+// from them for every request, so that a changed policy reaches open sessions.
+type Claims struct {
+	Email         string   `json:"email,omitempty"`
+	EmailVerified bool     `json:"email_verified,omitempty"`
+	HostedDomain  string   `json:"hd,omitempty"`
+	Name          string   `json:"name,omitempty"`
+	Username      string   `json:"preferred_username,omitempty"`
+	Groups        []string `json:"groups,omitempty"`
+	Orgs          []string `json:"orgs,omitempty"`
+	Teams         []string `json:"teams,omitempty"`
+	AMR           []string `json:"amr,omitempty"`
+}
+
+
+// Subject is the claims of one slot as policy sees them.
+func (c Claims) Subject(slot string) policy.Subject {
+	s := policy.NewSubject(slot, c.Email, c.EmailVerified)
+	s.HostedDomain, s.Groups, s.Orgs, s.Teams = c.HostedDomain, c.Groups, c.Orgs, c.Teams
+	return s
+}
