@@ -10,9 +10,9 @@ import (
 // Principal is who makes a request, as far as it could be proved. It is read
 // only: one value serves many requests at once.
 type Principal struct {
-	User      User
-	Identity  Identity
-	SessionID string
+	User       User
+	Identity   Identity
+	SessionID  string
 	SignedInAt time.Time
 	ExpiresAt  time.Time
 	Access     policy.Access

@@ -60,7 +60,6 @@ type Claims struct {
 	AMR           []string `json:"amr,omitempty"`
 }
 
-
 // Subject is the claims of one slot as policy sees them.
 func (c Claims) Subject(slot string) policy.Subject {
 	s := policy.NewSubject(slot, c.Email, c.EmailVerified)
