@@ -1,0 +1,238 @@
+package dagster
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dagpass/dagpass/policy"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+const (
+	// maxTokens bounds the work of reading a document. The largest query of
+	// Dagster's own app has a tenth of it.
+	maxTokens = 10_000
+	// maxRootFields bounds what one request may ask for.
+	maxRootFields = 50
+	// maxRootDepth bounds fragments within fragments on the way to a root field.
+	maxRootDepth = 16
+)
+
+// document is one operation of a GraphQL document, understood, with all that
+// does not depend on variables. It is shared between calls: never change one.
+type document struct {
+	kind   Kind
+	name   string
+	fields []Field
+	needs  []policy.Permission
+	// quoted is the operation with the fragments it uses, printed anew from the
+	// syntax tree, as a JSON string.
+	quoted json.RawMessage
+}
+
+// readDocument understands one operation of a document. Comments, descriptions,
+// operations not chosen and fragments not used are left behind.
+func readDocument(query string, operation *string) (*document, error) {
+	parsed, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, maxTokens)
+	if err != nil {
+		return nil, unreadable("malformed_graphql", "The GraphQL document could not be read.", err)
+	}
+	chosen, err := choose(parsed.Operations, operation)
+	if err != nil {
+		return nil, err
+	}
+	s := &survey{fragments: parsed.Fragments, used: map[string]*ast.FragmentDefinition{}}
+	if err := s.read(chosen); err != nil {
+		return nil, unreadable("ambiguous_graphql", "The GraphQL document uses something that cannot be forwarded.", err)
+	}
+	return s.document(chosen)
+}
+
+// choose picks the operation as graphql-core does (ExecutionContext.build in
+// graphql/execution/execute.py): the one named, or the only one if none is.
+func choose(operations ast.OperationList, name *string) (*ast.OperationDefinition, error) {
+	if name == nil {
+		if len(operations) != 1 {
+			return nil, unreadable("which_operation", "The GraphQL document does not hold exactly one operation; name the one to run.", nil)
+		}
+		return operations[0], nil
+	}
+	var found ast.OperationList
+	for _, o := range operations {
+		if o.Name == *name && o.Name != "" {
+			found = append(found, o)
+		}
+	}
+	if len(found) != 1 {
+		return nil, unreadable("which_operation", "The GraphQL document does not hold exactly one operation of that name.", nil)
+	}
+	return found[0], nil
+}
+
+// survey walks everything that an operation can reach.
+type survey struct {
+	fragments ast.FragmentDefinitionList
+	used      map[string]*ast.FragmentDefinition
+	fields    []Field
+	logs      bool
+}
+
+func (s *survey) read(o *ast.OperationDefinition) error {
+	if err := checkVariables(o.VariableDefinitions); err != nil {
+		return err
+	}
+	if err := s.reach(o.SelectionSet); err != nil {
+		return err
+	}
+	return s.root(o.SelectionSet, 0)
+}
+
+// reach visits every selection once, at any depth, and gathers the fragments.
+func (s *survey) reach(set ast.SelectionSet) error {
+	for _, selection := range set {
+		if err := s.reachOne(selection); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *survey) reachOne(selection ast.Selection) error {
+	switch x := selection.(type) {
+	case *ast.Field:
+		s.logs = s.logs || holdsLogs(x.Name)
+		return s.reach(x.SelectionSet)
+	case *ast.InlineFragment:
+		return s.reach(x.SelectionSet)
+	case *ast.FragmentSpread:
+		return s.use(x.Name)
+	}
+	return fmt.Errorf("selection %T", selection)
+}
+
+func (s *survey) use(name string) error {
+	if s.used[name] != nil {
+		return nil
+	}
+	f, err := s.fragment(name)
+	if err != nil {
+		return err
+	}
+	s.used[name] = f
+	return s.reach(f.SelectionSet)
+}
+
+func (s *survey) fragment(name string) (*ast.FragmentDefinition, error) {
+	var found ast.FragmentDefinitionList
+	for _, f := range s.fragments {
+		if f.Name == name {
+			found = append(found, f)
+		}
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("fragment %q is defined %d times", name, len(found))
+	}
+	if len(found[0].VariableDefinition) > 0 {
+		return nil, errors.New("fragment with variables of its own")
+	}
+	return found[0], nil
+}
+
+// root gathers the root fields. @skip and @include are not evaluated: a field
+// that might run is one that runs.
+func (s *survey) root(set ast.SelectionSet, depth int) error {
+	if depth > maxRootDepth {
+		return errors.New("root fields lie too deep in fragments")
+	}
+	for _, selection := range set {
+		if err := s.rootOne(selection, depth); err != nil {
+			return err
+		}
+		if len(s.fields) > maxRootFields {
+			return errors.New("too many root fields")
+		}
+	}
+	return nil
+}
+
+func (s *survey) rootOne(selection ast.Selection, depth int) error {
+	switch x := selection.(type) {
+	case *ast.Field:
+		s.add(Field{Name: x.Name, Key: x.Alias})
+		return nil
+	case *ast.InlineFragment:
+		return s.root(x.SelectionSet, depth+1)
+	case *ast.FragmentSpread:
+		return s.root(s.used[x.Name].SelectionSet, depth+1)
+	}
+	return fmt.Errorf("selection %T", selection)
+}
+
+func (s *survey) add(f Field) {
+	if !slices.Contains(s.fields, f) {
+		s.fields = append(s.fields, f)
+	}
+}
+
+func (s *survey) document(o *ast.OperationDefinition) (*document, error) {
+	quoted, err := s.print(o)
+	if err != nil {
+		return nil, err
+	}
+	return &document{
+		kind: Kind(o.Operation), name: o.Name, fields: s.fields, needs: s.needs(o.Operation), quoted: quoted,
+	}, nil
+}
+
+// needs judges. Until each mutation is judged by its own permission, all of
+// them need the one that editor and admin alone hold.
+func (s *survey) needs(kind ast.Operation) []policy.Permission {
+	needs := []policy.Permission{policy.Read}
+	if s.logs {
+		needs = append(needs, policy.ReadLogs)
+	}
+	if kind == ast.Mutation {
+		needs = append(needs, policy.Mutate)
+	}
+	return needs
+}
+
+// holdsLogs tells the fields that give the captured output of a step, or a
+// signed address of it. They hang on runs as well as on the root.
+func holdsLogs(field string) bool {
+	return field == "capturedLogs" || field == "capturedLogsMetadata"
+}
+
+// print writes the operation and its fragments anew. What is judged above and
+// what Dagster's parser sees is thereby one thing, even where two parsers
+// would have read the original text differently.
+func (s *survey) print(o *ast.OperationDefinition) (json.RawMessage, error) {
+	selected := &ast.QueryDocument{Operations: ast.OperationList{o}}
+	for _, f := range s.fragments {
+		if s.used[f.Name] != nil {
+			selected.Fragments = append(selected.Fragments, f)
+		}
+	}
+	var b strings.Builder
+	formatter.NewFormatter(&b, formatter.WithIndent(""), formatter.WithoutDescription()).FormatQueryDocument(selected)
+	if err := checkText(b.String()); err != nil {
+		return nil, unreadable("malformed_graphql", "The GraphQL document could not be read.", err)
+	}
+	return json.Marshal(b.String())
+}
+
+// checkVariables refuses directives on variables, which the printer would drop.
+// Dagster's schema has none.
+func checkVariables(definitions ast.VariableDefinitionList) error {
+	for _, d := range definitions {
+		if len(d.Directives) > 0 {
+			return errors.New("directive on a variable")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package dagster
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/dagpass/dagpass/policy"
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+const (
+	// MaxBody is the largest GraphQL request, in bytes: of a body, of a query
+	// string and of a message on a socket. Read one byte more to see that a
+	// body is larger.
+	MaxBody = 1 << 20
+
+	// The app sends the same hundred documents all day. Larger ones are not
+	// kept, so that the cache cannot grow beyond some megabytes.
+	cachedDocuments   = 256
+	maxCachedDocument = 32 << 10
+)
+
+// Kind is the kind of an operation.
+type Kind string
+
+const (
+	Query        Kind = "query"
+	Mutation     Kind = "mutation"
+	Subscription Kind = "subscription"
+)
+
+// Field is a root field of an operation.
+type Field struct {
+	// Name is the field of Dagster's schema, such as launchRun.
+	Name string
+	// Key is where the answer has it: the alias, or the name.
+	Key string
+}
+
+// Call is one GraphQL operation, understood.
+type Call struct {
+	Kind Kind
+	// Name is the operation's own, chosen by the client; empty if it has none.
+	Name string
+	// Fields are the root fields in their order, each once, those behind @skip
+	// and @include among them. Shared between calls: read only.
+	Fields []Field
+	// Needs are the permissions to hold, every one of them. Never empty.
+	// Shared between calls: read only.
+	Needs []policy.Permission
+
+	query     json.RawMessage
+	variables json.RawMessage
+}
+
+// Body is the request to forward, as one POST of application/json: keys query,
+// variables and operationName, the last two where there is something to say.
+func (c *Call) Body() []byte { return c.payload("operationName") }
+
+func (c *Call) payload(operationKey string) []byte {
+	b := make([]byte, 0, len(c.query)+len(c.variables)+len(c.Name)+64)
+	b = append(append(b, `{"query":`...), c.query...)
+	if c.variables != nil {
+		b = append(append(b, `,"variables":`...), c.variables...)
+	}
+	if c.Name != "" {
+		// A GraphQL name needs no escaping.
+		b = append(append(b, `,"`+operationKey+`":"`...), c.Name...)
+		b = append(b, '"')
+	}
+	return append(b, '}')
+}
+
+// Reader reads GraphQL requests. It remembers the documents it has seen, which
+// saves parsing what the app sends again and again. It is safe for concurrent
+// use.
+type Reader struct {
+	documents *lru.Cache[documentKey, *document]
+}
+
+type documentKey struct {
+	query     string
+	named     bool
+	operation string
+}
+
+// NewReader makes a Reader with an empty memory.
+func NewReader() *Reader {
+	// The size is positive, which is all that New can complain about.
+	documents, _ := lru.New[documentKey, *document](cachedDocuments)
+	return &Reader{documents: documents}
+}
+
+// ReadHTTP reads a request for /graphql that Classify gave the class GraphQL.
+// contentType is the header with all its lines; rawQuery the query string,
+// still escaped; body at most MaxBody bytes and one more. The error is an
+// *Error.
+//
+// A mutation over GET is refused for everybody: a picture on a foreign page
+// could send it. (GraphQL over HTTP, section 6.2.1, asks for the same.)
+func (r *Reader) ReadHTTP(method string, contentType []string, rawQuery string, body []byte) (*Call, error) {
+	e, err := openHTTP(method, contentType, rawQuery, body)
+	if err != nil {
+		return nil, err
+	}
+	call, err := r.call(e)
+	if err != nil {
+		return nil, err
+	}
+	return call, call.requireHTTP(method)
+}
+
+func (r *Reader) call(e envelope) (*Call, error) {
+	d, err := r.document(e.query, e.operation)
+	if err != nil {
+		return nil, err
+	}
+	return &Call{
+		Kind: d.kind, Name: d.name, Fields: d.fields, Needs: d.needs,
+		query: d.quoted, variables: e.variables,
+	}, nil
+}
+
+func (r *Reader) document(query string, operation *string) (*document, error) {
+	key := documentKey{query: query, named: operation != nil}
+	if key.named {
+		key.operation = *operation
+	}
+	if d, ok := r.documents.Get(key); ok {
+		return d, nil
+	}
+	d, err := readDocument(query, operation)
+	if err == nil && len(query) <= maxCachedDocument {
+		r.documents.Add(key, d)
+	}
+	return d, err
+}
+
+func (c *Call) requireHTTP(method string) error {
+	switch {
+	case c.Kind == Mutation && method == http.MethodGet:
+		return &Error{
+			Status: http.StatusMethodNotAllowed, Reason: "mutation_over_get",
+			Message: "A mutation is sent with POST.", Call: c,
+		}
+	case c.Kind == Subscription:
+		return &Error{
+			Status: http.StatusBadRequest, Reason: "subscription_over_http",
+			Message: "A subscription is opened over a WebSocket.", Call: c,
+		}
+	}
+	return nil
+}
