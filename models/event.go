@@ -49,6 +49,8 @@ type Event struct {
 	Permission string    `json:"permission,omitempty"`
 	Rule       string    `json:"rule,omitempty"`
 	RunID      string    `json:"run_id,omitempty"`
+	// Count is above one where an event stands for several refusals.
+	Count int `json:"count,omitempty"`
 }
 
 // NewEvent starts an event with what the context knows: the request and the

@@ -22,6 +22,11 @@ func NewUser(name, email string, now time.Time) *User {
 	return &User{ID: NewID(), Name: cmp.Or(name, email), Email: email, CreatedAt: now}
 }
 
+// Rename takes over what the provider says now; an empty value changes nothing.
+func (u *User) Rename(name, email string) {
+	u.Name, u.Email = cmp.Or(name, u.Name), cmp.Or(email, u.Email)
+}
+
 // Disabled tells whether an admin has barred the person.
 func (u *User) Disabled() bool { return u.DisabledAt != nil }
 

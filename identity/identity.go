@@ -1,0 +1,97 @@
+package identity
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
+	"github.com/dagpass/dagpass/providers"
+	"github.com/dagpass/dagpass/store"
+)
+
+// Door is a provider together with the list of whom it may let in.
+type Door struct {
+	Provider providers.Provider
+	Gate     policy.Gate
+}
+
+// Config is what a Service stands on.
+type Config struct {
+	Store *store.Store
+	// Doors are the ways in, in the order in which the page shows them.
+	Doors []Door
+	// Policy gives the policy in force; a changed file is seen through it.
+	Policy func() *policy.Policy
+	Keys   *Keyring
+	Site   models.Site
+	// Audience is the name of the upstream, the "aud" of assertions.
+	Audience string
+	// SessionTTL and SessionIdle are the absolute and the idle lifetime.
+	SessionTTL, SessionIdle time.Duration
+	Now                     func() time.Time
+	Log                     *slog.Logger
+}
+
+// Service is the use cases. It is safe for concurrent use; what it keeps in
+// memory is a cache of seconds that other replicas do not need.
+type Service struct {
+	Config
+	doors      map[string]Door
+	sessions   *lru.Cache[string, recognised]
+	assertions *lru.Cache[*models.Principal, string]
+	keys       keySet
+	folds      *folds
+}
+
+// cacheSize bounds the sessions and assertions kept in memory.
+const cacheSize = 8192
+
+// New makes the service and its first signing key.
+func New(ctx context.Context, c Config) (*Service, error) {
+	s := &Service{Config: c, doors: map[string]Door{}, folds: newFolds()}
+	for _, d := range c.Doors {
+		s.doors[d.Provider.Info().Slot] = d
+	}
+	var err error
+	if s.sessions, err = lru.New[string, recognised](cacheSize); err != nil {
+		return nil, err
+	}
+	if s.assertions, err = lru.New[*models.Principal, string](cacheSize); err != nil {
+		return nil, err
+	}
+	return s, s.RotateKeys(ctx)
+}
+
+// ProviderState is what the login page shows of a provider.
+type ProviderState struct {
+	providers.Info
+	// Down tells that the provider could not be reached lately.
+	Down bool
+}
+
+// Providers lists the ways in. A provider that is down is asked again after a
+// cool-down of its own; the answer is bounded in time.
+func (s *Service) Providers(ctx context.Context) []ProviderState {
+	states := make([]ProviderState, len(s.Doors))
+	done := make(chan struct{}, len(s.Doors))
+	for i, d := range s.Doors {
+		go func() {
+			states[i] = ProviderState{Info: d.Provider.Info(), Down: d.Provider.Ready(ctx) != nil}
+			done <- struct{}{}
+		}()
+	}
+	for range s.Doors {
+		<-done
+	}
+	return states
+}
+
+// Sweep removes what has expired. Every replica may call it.
+func (s *Service) Sweep(ctx context.Context) error {
+	_, err := s.Store.Sweep(ctx, s.Now(), s.SessionIdle)
+	return err
+}
