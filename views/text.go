@@ -1,0 +1,64 @@
+package views
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// chipsShown is how many names of a list are seen before the rest is folded.
+const chipsShown = 12
+
+// displayName is the person's name, or the address when no name is known.
+func (p Account) displayName() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return p.Email
+}
+
+// initials gives the first letters of the first and the last word, at most two.
+// A name without any letter has "?".
+func initials(name string) string {
+	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) })
+	switch len(words) {
+	case 0:
+		return "?"
+	case 1:
+		return firstLetter(words[0])
+	default:
+		return firstLetter(words[0]) + firstLetter(words[len(words)-1])
+	}
+}
+
+func firstLetter(word string) string {
+	r, _ := utf8.DecodeRuneInString(word)
+	return string(unicode.ToUpper(r))
+}
+
+// joined puts a dot between the parts that say something.
+func joined(parts ...string) string {
+	var said []string
+	for _, p := range parts {
+		if p != "" {
+			said = append(said, p)
+		}
+	}
+	return strings.Join(said, " · ")
+}
+
+func retryText(seconds int) string {
+	return "This page tries again every " + strconv.Itoa(seconds) + " seconds."
+}
+
+func moreText(n int) string { return "Show " + strconv.Itoa(n) + " more" }
+
+
+// providerVariant makes the only way in the page's main button.
+func providerVariant(only bool) string {
+	if only {
+		return "primary"
+	}
+	return "outline"
+}
