@@ -15,12 +15,11 @@ import (
 
 const (
 	// maxTokens bounds the work of reading a document. The largest query of
-	// Dagster's own app has a tenth of it.
+	// Dagster's own app has about 800.
 	maxTokens = 10_000
-	// maxRootFields bounds what one request may ask for.
+	// maxRootFields bounds what one request may ask for. The app asks for three
+	// at most.
 	maxRootFields = 50
-	// maxRootDepth bounds fragments within fragments on the way to a root field.
-	maxRootDepth = 16
 )
 
 // document is one operation of a GraphQL document, understood, with all that
@@ -46,7 +45,10 @@ func readDocument(query string, operation *string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &survey{fragments: parsed.Fragments, used: map[string]*ast.FragmentDefinition{}}
+	s := &survey{
+		fragments: parsed.Fragments,
+		used:      map[string]*ast.FragmentDefinition{}, spread: map[string]bool{},
+	}
 	if err := s.read(chosen); err != nil {
 		return nil, unreadable("ambiguous_graphql", "The GraphQL document uses something that cannot be forwarded.", err)
 	}
@@ -78,6 +80,7 @@ func choose(operations ast.OperationList, name *string) (*ast.OperationDefinitio
 type survey struct {
 	fragments ast.FragmentDefinitionList
 	used      map[string]*ast.FragmentDefinition
+	spread    map[string]bool // fragments whose root fields were gathered
 	fields    []Field
 	logs      bool
 }
@@ -89,7 +92,7 @@ func (s *survey) read(o *ast.OperationDefinition) error {
 	if err := s.reach(o.SelectionSet); err != nil {
 		return err
 	}
-	return s.root(o.SelectionSet, 0)
+	return s.root(o.SelectionSet)
 }
 
 // reach visits every selection once, at any depth, and gathers the fragments.
@@ -145,32 +148,39 @@ func (s *survey) fragment(name string) (*ast.FragmentDefinition, error) {
 
 // root gathers the root fields. @skip and @include are not evaluated: a field
 // that might run is one that runs.
-func (s *survey) root(set ast.SelectionSet, depth int) error {
-	if depth > maxRootDepth {
-		return errors.New("root fields lie too deep in fragments")
-	}
+func (s *survey) root(set ast.SelectionSet) error {
 	for _, selection := range set {
-		if err := s.rootOne(selection, depth); err != nil {
+		if err := s.rootOne(selection); err != nil {
 			return err
 		}
-		if len(s.fields) > maxRootFields {
-			return errors.New("too many root fields")
-		}
+	}
+	if len(s.fields) > maxRootFields {
+		return errors.New("too many root fields")
 	}
 	return nil
 }
 
-func (s *survey) rootOne(selection ast.Selection, depth int) error {
+func (s *survey) rootOne(selection ast.Selection) error {
 	switch x := selection.(type) {
 	case *ast.Field:
 		s.add(Field{Name: x.Name, Key: x.Alias})
 		return nil
 	case *ast.InlineFragment:
-		return s.root(x.SelectionSet, depth+1)
+		return s.root(x.SelectionSet)
 	case *ast.FragmentSpread:
-		return s.root(s.used[x.Name].SelectionSet, depth+1)
+		return s.rootSpread(x.Name)
 	}
 	return fmt.Errorf("selection %T", selection)
+}
+
+// rootSpread takes each fragment once: fragments that spread each other twice
+// would otherwise double with every level, and a circle would never end.
+func (s *survey) rootSpread(name string) error {
+	if s.spread[name] {
+		return nil
+	}
+	s.spread[name] = true
+	return s.root(s.used[name].SelectionSet)
 }
 
 func (s *survey) add(f Field) {

@@ -14,10 +14,11 @@ const (
 	// body is larger.
 	MaxBody = 1 << 20
 
-	// The app sends the same hundred documents all day. Larger ones are not
-	// kept, so that the cache cannot grow beyond some megabytes.
+	// The app sends the same two hundred documents all day, of 8 KB at most.
+	// Larger ones are not kept, so that the cache cannot grow beyond some
+	// megabytes.
 	cachedDocuments   = 256
-	maxCachedDocument = 32 << 10
+	maxCachedDocument = 16 << 10
 )
 
 // Kind is the kind of an operation.
@@ -107,7 +108,10 @@ func (r *Reader) ReadHTTP(method string, contentType []string, rawQuery string, 
 	if err != nil {
 		return nil, err
 	}
-	return call, call.requireHTTP(method)
+	if err := call.requireHTTP(method); err != nil {
+		return nil, err
+	}
+	return call, nil
 }
 
 func (r *Reader) call(e envelope) (*Call, error) {

@@ -2,6 +2,7 @@ package dagster
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 )
 
@@ -109,7 +110,10 @@ func (r *Reader) subscription(payload json.RawMessage) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	return call, call.requireSocket(members["operationName"])
+	if err := call.requireSocket(members["operationName"]); err != nil {
+		return nil, err
+	}
+	return call, nil
 }
 
 // requireSocket wants a subscription, and no second name for another operation:
@@ -117,7 +121,7 @@ func (r *Reader) subscription(payload json.RawMessage) (*Call, error) {
 func (c *Call) requireSocket(otherName json.RawMessage) error {
 	if c.Kind != Subscription {
 		return &Error{
-			Status: 400, Reason: "only_subscriptions",
+			Status: http.StatusBadRequest, Reason: "only_subscriptions",
 			Message: "Only a subscription can be opened over a WebSocket.", Call: c,
 		}
 	}
