@@ -1,0 +1,100 @@
+package providers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+const (
+	maxAnswer    = 1 << 20          // bytes read of any answer
+	fetchTimeout = 10 * time.Second // for one request, body included
+	loginTimeout = 20 * time.Second // for all requests of one Finish
+	shortWait    = 2 * time.Second  // for a page that can do without
+)
+
+// newClient derives the client for one provider from base, which may be nil.
+// It follows no redirect, because a redirected request would take its secret,
+// code or bearer token to a place nobody configured.
+func newClient(base *http.Client) *http.Client {
+	c := &http.Client{
+		Transport:     bounded{http.DefaultTransport},
+		Timeout:       fetchTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if base != nil && base.Transport != nil {
+		c.Transport = bounded{base.Transport}
+	}
+	if base != nil && base.Timeout > 0 {
+		c.Timeout = min(base.Timeout, fetchTimeout)
+	}
+	return c
+}
+
+// bounded ends an answer with an error once it is longer than maxAnswer. It
+// sits in the transport so that the libraries that read whole bodies obey too.
+type bounded struct{ next http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.next.RoundTrip(r)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+	}
+	return resp, err
+}
+
+// getJSON fetches a document and returns the answer's headers. An empty bearer
+// sends none. The error never quotes the answer.
+func getJSON(ctx context.Context, c *http.Client, rawURL, bearer string, into any) (http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return resp.Header, decode(resp, into)
+}
+
+func decode(resp *http.Response, into any) error {
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %d", resp.Request.URL.Redacted(), resp.StatusCode)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", resp.Request.URL.Redacted(), err)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s answered no JSON of the expected shape", resp.Request.URL.Redacted())
+	}
+	return nil
+}
+
+// checkURL accepts an absolute https URL without user and fragment, and with
+// plainAllowed an http one on loopback.
+func checkURL(raw string, plainAllowed bool) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
+		return nil, fmt.Errorf("%q is not an absolute URL without user and fragment", raw)
+	}
+	if u.Scheme != "https" && !(u.Scheme == "http" && plainAllowed && loopback(u)) {
+		return nil, fmt.Errorf("%q must be https (http is for loopback alone)", raw)
+	}
+	return u, nil
+}
+
+func loopback(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}

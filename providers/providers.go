@@ -1,0 +1,85 @@
+// Package providers answers one question: who does the outside world say this is?
+//
+// It talks to identity providers (OpenID Connect ones, and GitHub) and brings
+// back a Claim, which is what such a provider vouches for and nothing more.
+//
+//	Begin   Attempt ──────────────► URL at the provider, the browser goes there
+//	Check   Callback ─► iss, error ─► refused before the code is used
+//	Finish  Callback ─► code ─► token ─► verified ID token or GitHub's API ─► Claim
+//
+// Nothing of a sign-in is kept here: the Attempt travels sealed with the
+// browser, so the replica that finishes need not be the one that began. All
+// that a provider value remembers is what the provider publishes for everybody,
+// its discovery document and its keys.
+//
+// Neighbours: identity makes the Attempt, compares the state, spends it and
+// turns a Claim into a user. cmd/dagpass builds the providers from the
+// configuration. Who may come in is not decided here. demoidp is an honest
+// provider to demonstrate with, providertest a misbehaving one to test with.
+package providers
+
+import (
+	"context"
+	"time"
+)
+
+// Provider signs people in at one identity provider.
+// Every error is an *Error; a Provider may be used by many goroutines.
+type Provider interface {
+	Info() Info
+	// Begin returns the URL of the authorization request.
+	Begin(ctx context.Context, a Attempt) (authURL string, err error)
+	// Check judges the issuer (RFC 9207) and the error of a callback. It makes
+	// no request to the token endpoint. The state is the caller's to compare.
+	Check(ctx context.Context, cb Callback) error
+	// Finish checks the callback, exchanges its code and returns what the
+	// provider vouches for.
+	Finish(ctx context.Context, a Attempt, cb Callback) (Claim, error)
+	// Ready says whether the provider was reached within the last minute. It
+	// may try, waits two seconds at most and leaves a failing provider alone
+	// for a while.
+	Ready(ctx context.Context) error
+}
+
+// EndSession is the further ability of providers that end their own session
+// too (OpenID Connect RP-Initiated Logout 1.0).
+type EndSession interface {
+	// EndSessionURL is where to send the browser. It is false when the
+	// provider publishes no end_session_endpoint or cannot be reached.
+	EndSessionURL(ctx context.Context, idToken, returnTo string) (string, bool)
+}
+
+// Info is what a login page or an operator may know about a provider.
+type Info struct {
+	Slot   string
+	Label  string
+	Type   string // "google", "github" or "oidc"
+	Issuer string
+}
+
+// Attempt is one sign-in under way. The caller makes it, with fresh random
+// values, and keeps it sealed at the browser.
+type Attempt struct {
+	State       string
+	Nonce       string
+	Verifier    string // PKCE code verifier (RFC 7636 section 4.1)
+	RedirectURI string
+}
+
+// Claim is what a provider vouches for. The account it belongs to is
+// (Issuer, Subject), never the e-mail address.
+type Claim struct {
+	Issuer        string
+	Subject       string
+	Email         string // as sent
+	EmailVerified bool
+	HostedDomain  string // Google's hd
+	Name          string
+	Username      string
+	Groups        []string
+	Orgs          []string // GitHub organisations
+	Teams         []string // GitHub teams, as "org/team"
+	AMR           []string // RFC 8176
+	AuthTime      time.Time
+	IDToken       string // raw, the id_token_hint at sign-out; empty for GitHub
+}
