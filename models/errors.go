@@ -15,6 +15,8 @@ const (
 	KindNotFound        Kind = "not_found"
 	KindConflict        Kind = "conflict"
 	KindUnavailable     Kind = "unavailable"
+	// KindMisdirected is a request for a host that is not ours.
+	KindMisdirected Kind = "misdirected"
 	// KindOutage is a failure of somebody we asked, such as a provider.
 	KindOutage   Kind = "outage"
 	KindInternal Kind = "internal"

@@ -97,3 +97,17 @@ func IsLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || (err == nil && addr.IsLoopback())
 }
+
+// WantsPage tells a person's browser, which can show a page, from a program,
+// which wants JSON. A fetch by a page says so in Sec-Fetch-Mode and
+// Sec-Fetch-Dest (Fetch Metadata §2.2); older browsers send neither, and then
+// Accept decides.
+func WantsPage(method, accept, fetchMode, fetchDest string) bool {
+	if method != "GET" && method != "HEAD" {
+		return false
+	}
+	if fetchMode != "" && fetchMode != "navigate" {
+		return false
+	}
+	return strings.Contains(accept, "text/html") && (fetchDest == "" || fetchDest == "document" || fetchDest == "iframe")
+}

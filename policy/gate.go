@@ -38,6 +38,20 @@ func (g Gate) Admit(s Subject, named bool) (reason string, ok bool) {
 	return "", true
 }
 
+// Fill takes the entries of one list, each brought to its compared form; "*"
+// says that whoever the provider vouches for may come.
+func (g *Gate) Fill(entries []string, form func(string) string) []string {
+	var out []string
+	for _, e := range entries {
+		if e == "*" {
+			g.Everyone = true
+			continue
+		}
+		out = append(out, form(e))
+	}
+	return out
+}
+
 func (g Gate) empty() bool {
 	return len(g.Domains)+len(g.Emails)+len(g.Orgs)+len(g.Groups) == 0
 }

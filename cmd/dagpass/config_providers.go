@@ -1,0 +1,165 @@
+package main
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
+)
+
+// provider is one way in as the operator configured it, whatever its type.
+type provider struct {
+	slot, kind string // kind is google, github or oidc
+	prefix     string // of its variables, without DAGPASS_
+	client
+	issuer string
+	public bool // anybody can open an account there
+	groups bool // it can send groups
+	gate   policy.Gate
+}
+
+// providers lists the configured ones: Google, GitHub, then the slots in the
+// order of OIDC_PROVIDERS. It is the one place that knows all types.
+func (c *Config) providers() []provider {
+	var all []provider
+	if c.configured("GOOGLE_") {
+		p := provider{slot: "google", kind: "google", prefix: "GOOGLE_", client: c.Google.client, issuer: c.Google.Issuer}
+		p.public = publicIssuer(p.issuer)
+		p.gate = newGate(p, c.Google.AllowedDomains, nil, nil)
+		p.gate.HostedDomain = true
+		all = append(all, p)
+	}
+	if c.configured("GITHUB_") {
+		p := provider{slot: "github", kind: "github", prefix: "GITHUB_", client: c.GitHub.client, issuer: c.GitHub.URL}
+		p.public = hostOf(p.issuer) == "github.com"
+		p.gate = newGate(p, nil, c.GitHub.AllowedOrgs, nil)
+		all = append(all, p)
+	}
+	for _, o := range c.OIDC {
+		p := provider{slot: o.Slot, kind: "oidc", prefix: "OIDC_" + slotName(o.Slot) + "_", client: o.client, issuer: o.Issuer, groups: true}
+		p.public = publicIssuer(p.issuer)
+		p.gate = newGate(p, o.AllowedDomains, nil, o.AllowedGroups)
+		all = append(all, p)
+	}
+	return all
+}
+
+func (c *Config) configured(prefix string) bool {
+	for name := range c.given {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func newGate(p provider, domains, orgs, groups list) policy.Gate {
+	g := policy.Gate{Public: p.public}
+	g.Domains = g.Fill(domains, strings.ToLower)
+	g.Emails = g.Fill(p.AllowedEmails, strings.ToLower)
+	g.Orgs = g.Fill(orgs, strings.ToLower)
+	g.Groups = g.Fill(groups, strings.Clone)
+	return g
+}
+
+var slotPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+
+func (l *loader) checkSlots(c *Config) {
+	seen := map[string]string{}
+	for _, slot := range c.OIDCProviders {
+		switch other := seen[slotName(slot)]; {
+		case !slotPattern.MatchString(slot):
+			l.bad("DAGPASS_OIDC_PROVIDERS: %q is not a slot name (lower-case letters, digits, - and _)", slot)
+		case slices.Contains([]string{"google", "github", "ldap", "password"}, slot):
+			l.bad("DAGPASS_OIDC_PROVIDERS: %q is a name that Dagpass uses itself", slot)
+		case other == slot:
+			l.bad("DAGPASS_OIDC_PROVIDERS names %q twice", slot)
+		case other != "":
+			l.bad("DAGPASS_OIDC_PROVIDERS: %q and %q would share the variables DAGPASS_OIDC_%s_*", other, slot, slotName(slot))
+		}
+		seen[slotName(slot)] = slot
+	}
+}
+
+func (l *loader) checkProviders(c *Config) {
+	all := c.providers()
+	if len(all) == 0 {
+		l.bad("no identity provider is configured, so nobody could sign in; set DAGPASS_GOOGLE_CLIENT_ID, DAGPASS_GITHUB_CLIENT_ID or DAGPASS_OIDC_PROVIDERS")
+	}
+	for _, p := range all {
+		l.need(p.prefix+"CLIENT_ID", p.ClientID)
+		l.need(p.prefix+"CLIENT_SECRET", p.ClientSecret.Reveal())
+		l.need(p.prefix+issuerName(p.kind), p.issuer)
+		l.checkIssuer(p)
+	}
+	for _, o := range c.OIDC {
+		l.checkOIDC(o)
+	}
+}
+
+func issuerName(kind string) string {
+	if kind == "github" {
+		return "URL"
+	}
+	return "ISSUER"
+}
+
+func (l *loader) need(name, value string) {
+	if value == "" {
+		l.bad("DAGPASS_%s is missing", name)
+	}
+}
+
+func (l *loader) checkIssuer(p provider) {
+	u, err := url.Parse(p.issuer)
+	name := "DAGPASS_" + p.prefix + issuerName(p.kind)
+	switch {
+	case p.issuer == "":
+	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		l.bad("%s must be an https address", name)
+	case u.Scheme != "https" && (u.Scheme != "http" || !models.IsLoopback(u.Host)):
+		l.bad("%s must be https (http is for loopback only)", name)
+	}
+}
+
+func (l *loader) checkOIDC(o OIDCConfig) {
+	name := "DAGPASS_OIDC_" + slotName(o.Slot) + "_"
+	switch {
+	case o.EmailVerified != "required" && o.EmailVerified != "trusted":
+		l.bad("%sEMAIL_VERIFIED must be required or trusted", name)
+	case o.EmailVerified == "trusted" && publicIssuer(o.Issuer):
+		l.bad("%sEMAIL_VERIFIED=trusted is refused at an issuer where anybody can have any address", name)
+	}
+	if !slices.Contains(strings.Fields(o.Scopes), "openid") {
+		l.bad("%sSCOPES must contain openid", name)
+	}
+}
+
+// publicIssuer tells the issuers at which anybody can open an account, or
+// whose tenants are strangers to each other.
+func publicIssuer(issuer string) bool {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return true
+	}
+	tenant, _, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	switch hostOf(issuer) {
+	case "accounts.google.com", "github.com", "gitlab.com", "appleid.apple.com", "token.actions.githubusercontent.com",
+		"login.salesforce.com", "www.linkedin.com", "id.twitch.tv", "www.facebook.com", "limited.facebook.com":
+		return true
+	case "login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "sts.windows.net":
+		return slices.Contains([]string{"", "common", "organizations", "consumers", "9188040d-6c67-4c5b-b112-36a304b66dad"}, strings.ToLower(tenant))
+	}
+	return false
+}
+
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
+}

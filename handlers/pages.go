@@ -1,0 +1,112 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/a-h/templ"
+
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/views"
+)
+
+// Pages shows what we have to say, whichever room it comes from: a page to a
+// person, JSON to a program, whole or not at all.
+type Pages struct {
+	Site models.Site
+	Log  *slog.Logger
+}
+
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// headers are on every answer of ours: nothing is kept, framed or guessed.
+func (p *Pages) headers(h http.Header) {
+	h.Set("Content-Security-Policy", contentSecurityPolicy)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+}
+
+func (p *Pages) viewSite() views.Site { return views.Site{Prefix: p.Site.Prefix(), Name: "Dagpass"} }
+
+// show renders a page into memory first: a template that fails half-way leaves
+// no half page.
+func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
+	var b bytes.Buffer
+	if err := page.Render(r.Context(), &b); err != nil {
+		p.Log.ErrorContext(r.Context(), "page not rendered", "error", err)
+		http.Error(w, models.ErrInternal.Msg, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	p.send(w, status, b.Bytes())
+}
+
+func (p *Pages) json(w http.ResponseWriter, r *http.Request, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		p.Log.ErrorContext(r.Context(), "answer not written", "error", err)
+		http.Error(w, models.ErrInternal.Msg, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	p.send(w, status, append(body, '\n'))
+}
+
+func (p *Pages) send(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // whoever left does not read it
+}
+
+// failure is the JSON of every error (docs/configuration.md, "Errors").
+type failure struct {
+	Error struct {
+		Code      string `json:"code"`
+		Message   string `json:"message"`
+		RequestID string `json:"request_id"`
+	} `json:"error"`
+	LoginURL string `json:"login_url,omitempty"`
+}
+
+// Problem says no, or not now. With retry the page loads itself again after so
+// many seconds.
+func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, status int, code, title, message string, retry int) {
+	p.headers(w.Header())
+	if retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(retry))
+	}
+	if wantsPage(r) {
+		p.show(w, r, status, p.problem(r, status, title, message, retry).Component())
+		return
+	}
+	var f failure
+	f.Error.Code, f.Error.Message, f.Error.RequestID = code, message, models.RequestOf(r.Context()).ID
+	if status == http.StatusUnauthorized {
+		f.LoginURL = p.Site.Link("/auth/login")
+	}
+	p.json(w, r, status, f)
+}
+
+func (p *Pages) problem(r *http.Request, status int, title, message string, retry int) views.Problem {
+	v := views.Problem{
+		Site: p.viewSite(), Status: status, Title: title, Message: message, RetrySeconds: retry,
+		Reference: models.RequestOf(r.Context()).ID,
+	}
+	who := models.PrincipalOf(r.Context())
+	switch {
+	case who != nil:
+		v.SignedInAs = who.User.Label()
+		v.Action, v.ActionHref = "To the front page", p.Site.Prefix()+"/"
+	case retry == 0:
+		v.Action, v.ActionHref = "To the sign-in page", p.Site.Prefix()+"/auth/login"
+	}
+	return v
+}

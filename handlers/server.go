@@ -1,0 +1,118 @@
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dagpass/dagpass/identity"
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/views"
+)
+
+// Config is what the server stands on.
+type Config struct {
+	Identity *identity.Service
+	Pages    *Pages
+	// Proxy takes whatever is not ours.
+	Proxy http.Handler
+	// CleanPath gives the one spelling of a path, or refuses it.
+	CleanPath func(escaped string) (string, error)
+	// Ready tells whether the database answers with the schema we know.
+	Ready func(ctx context.Context) error
+	// Dagster tells whether the webserver answered lately, and its version.
+	Dagster func(ctx context.Context) DagsterStatus
+	// Trusted are the proxies whose X-Forwarded-* are believed.
+	Trusted []netip.Prefix
+	Metrics *Metrics
+	// MetricsToken opens /auth/metrics; without one the route does not exist.
+	MetricsToken models.Secret
+	Version      string
+	// Demo marks the pages of a demonstration.
+	Demo bool
+	Now  func() time.Time
+	Log  *slog.Logger
+}
+
+// DagsterStatus is what health says about the upstream.
+type DagsterStatus struct {
+	Reachable bool   `json:"reachable"`
+	Version   string `json:"version,omitempty"`
+}
+
+// Server answers every request.
+type Server struct {
+	Config
+	site models.Site
+	echo *echo.Echo
+}
+
+// New puts the routes together: the whole site on one screen.
+func New(c Config) *Server {
+	s := &Server{Config: c, site: c.Pages.Site, echo: echo.New()}
+	e := s.echo
+	e.HTTPErrorHandler = s.answerError
+	e.Pre(s.request, s.recover, s.path, s.host) // in this order: each relies on the one before
+
+	at := s.site.Prefix() + "/auth"
+	open := e.Group(at, s.ownHeaders) // answers anybody, knows nobody
+	open.GET("/health", s.health)
+	open.GET("/metrics", s.metrics)
+	open.GET("/providers", s.providers)
+	open.GET("/assets/*", s.asset)
+	open.GET("/.well-known/jwks.json", s.jwks)
+	open.GET("/.well-known/openid-configuration", s.discovery)
+	open.Any("/*", s.notFound) // nothing below /auth/ ever reaches Dagster
+	open.Any("", s.notFound)
+
+	known := e.Group(at, s.ownHeaders, s.sameOrigin, s.recognise)
+	known.GET("/login", s.login)
+	known.GET("/start/:slot", s.start)
+	known.GET("/callback/:slot", s.callback)
+	known.GET("/logout", s.signOutPage)
+	known.POST("/logout", s.signOut)
+	known.GET("/me", s.me)
+	known.GET("/account", s.account)
+
+	e.Any("/*", s.dagster, s.recognise)
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Operations serves health and metrics without a token, for an address that
+// only probes and scrapers reach.
+func (s *Server) Operations() http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = s.answerError
+	e.GET("/auth/health", s.health)
+	e.GET("/auth/metrics", echo.WrapHandler(s.Metrics.handler()))
+	e.GET("/metrics", echo.WrapHandler(s.Metrics.handler()))
+	return e
+}
+
+// dagster passes on what is below our prefix; beside it there is nothing.
+func (s *Server) dagster(c echo.Context) error {
+	path, prefix := c.Request().URL.Path, s.site.Prefix()
+	if prefix != "" && path != prefix && !below(path, prefix) {
+		if path == "/" {
+			return c.Redirect(http.StatusSeeOther, prefix+"/")
+		}
+		return models.ErrNotFound
+	}
+	s.Proxy.ServeHTTP(c.Response(), c.Request())
+	return nil
+}
+
+func below(path, prefix string) bool {
+	return len(path) > len(prefix) && path[:len(prefix)] == prefix && path[len(prefix)] == '/'
+}
+
+func (s *Server) notFound(echo.Context) error { return models.ErrNotFound }
+
+func (s *Server) viewSite() views.Site { return s.Pages.viewSite() }
