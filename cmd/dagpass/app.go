@@ -1,0 +1,348 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dagpass/dagpass/dagster"
+	"github.com/dagpass/dagpass/handlers"
+	"github.com/dagpass/dagpass/identity"
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/providers"
+	"github.com/dagpass/dagpass/proxy"
+	"github.com/dagpass/dagpass/store"
+)
+
+// app is the rooms, put together.
+type app struct {
+	cfg      Config
+	site     models.Site
+	log      *slog.Logger
+	store    *store.Store
+	policy   *policyFile
+	identity *identity.Service
+	metrics  *handlers.Metrics
+	server   *handlers.Server
+	upstream *upstreamProbe
+}
+
+// newApp puts the rooms together and brings the database to our schema. Site is
+// where people find us, which is known once the port is.
+func newApp(ctx context.Context, cfg Config, site models.Site, io stdio) (*app, error) {
+	a := &app{cfg: cfg, site: site, log: newLogger(cfg, io.Err)}
+	keys, err := keyring(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openStore(ctx, io.Out); err != nil {
+		return nil, err
+	}
+	if err := a.wire(ctx, keys); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	return a, nil
+}
+
+func (a *app) openStore(ctx context.Context, events io.Writer) (err error) {
+	if a.store, err = store.Open(ctx, a.cfg.DatabaseURL.Reveal(), a.log); err != nil {
+		return err
+	}
+	a.metrics = handlers.NewMetrics(version, a.gauges())
+	printed := &eventPrinter{w: events}
+	a.store.OnEvent = func(e models.Event) {
+		a.metrics.Event(e)
+		printed.print(e)
+	}
+	if _, err := a.store.Migrate(ctx); err != nil {
+		return errors.Join(err, a.store.Close())
+	}
+	return nil
+}
+
+func (a *app) gauges() map[string]func() float64 {
+	count := func(pick func(store.Counts) int64) func() float64 {
+		return func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			counts, err := a.store.Counts(ctx, time.Now().UTC())
+			if err != nil {
+				return -1 // the scraper sees that it could not be counted
+			}
+			return float64(pick(counts))
+		}
+	}
+	return map[string]func() float64{
+		"users":    count(func(c store.Counts) int64 { return c.Users }),
+		"sessions": count(func(c store.Counts) int64 { return c.Sessions }),
+	}
+}
+
+// wire makes the rooms above the store, from the lowest to the highest.
+func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
+	a.policy = newPolicyFile(a.cfg, a.log)
+	doors, err := doors(a.cfg)
+	if err != nil {
+		return err
+	}
+	a.identity, err = identity.New(ctx, identity.Config{
+		Store: a.store, Doors: doors, Policy: a.policy.current, Keys: keys, Site: a.site, Audience: a.cfg.UpstreamName,
+		SessionTTL: a.cfg.SessionTTL, SessionIdle: a.cfg.SessionIdle, Now: now, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	pages := &handlers.Pages{Site: a.site, Log: a.log}
+	door, err := a.newProxy(pages)
+	if err != nil {
+		return err
+	}
+	a.upstream = newUpstreamProbe(door.Transport(), a.cfg.upstream)
+	a.server = handlers.New(handlers.Config{
+		Identity: a.identity, Pages: pages, Proxy: door, CleanPath: dagster.CleanPath,
+		Ready: a.store.Ready, Dagster: a.upstream.status, Trusted: a.cfg.trusted,
+		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Demo: a.cfg.Demo, Now: now, Log: a.log,
+	})
+	return nil
+}
+
+func (a *app) newProxy(pages *handlers.Pages) (*proxy.Proxy, error) {
+	return proxy.New(proxy.Config{
+		Site: a.site, Upstream: a.cfg.upstream,
+		Sign: a.identity.Assertion, Alive: a.identity.Still, Touch: a.identity.Touch, Record: a.identity.Record,
+		ALBHeaders: a.cfg.ALBHeaders,
+		LoginURL:   func(next string) string { return a.site.Prefix() + "/auth/login?next=" + url.QueryEscape(next) },
+		Problem:    pages.Problem,
+		Observe:    func(class dagster.Class, outcome string) { a.metrics.Dagster(string(class), outcome) },
+		Log:        a.log, Now: now,
+	})
+}
+
+func now() time.Time { return time.Now().UTC() }
+
+// doors makes a provider and its allow-list for each configured one.
+func doors(cfg Config) ([]identity.Door, error) {
+	var all []identity.Door
+	for _, p := range cfg.providers() {
+		made, err := cfg.newProvider(p)
+		if err != nil {
+			return nil, fmt.Errorf("provider %s: %w", p.slot, err)
+		}
+		all = append(all, identity.Door{Provider: made, Gate: p.gate})
+	}
+	return all, nil
+}
+
+func (c *Config) newProvider(p provider) (providers.Provider, error) {
+	secret := p.ClientSecret.Reveal()
+	switch p.kind {
+	case "github":
+		return providers.NewGitHub(providers.GitHubConfig{
+			Label: label(p, "GitHub"), ClientID: p.ClientID, ClientSecret: secret, URL: p.issuer,
+			WantOrgs: len(p.gate.Orgs) > 0 || c.policy.UsesOrgs(), Now: now,
+		})
+	case "google":
+		return providers.NewOIDC(providers.OIDCConfig{
+			Slot: p.slot, Type: p.kind, Label: label(p, "Google"), Issuer: p.issuer, ClientID: p.ClientID, ClientSecret: secret,
+			Scopes: []string{"openid", "email", "profile"}, EmailVerified: "required",
+			AuthParams: googleParams(c.Google), Now: now,
+		})
+	}
+	i := slices.IndexFunc(c.OIDC, func(o OIDCConfig) bool { return o.Slot == p.slot })
+	o := c.OIDC[i]
+	return providers.NewOIDC(providers.OIDCConfig{
+		Slot: p.slot, Type: p.kind, Label: label(p, p.slot), Issuer: p.issuer, ClientID: p.ClientID, ClientSecret: secret,
+		Scopes: strings.Fields(o.Scopes), GroupsClaim: o.GroupsClaim, EmailVerified: o.EmailVerified, Now: now,
+	})
+}
+
+// googleParams let the person choose an account, and with exactly one domain
+// show only its accounts. It is a hint: the hd claim is what is checked.
+func googleParams(g GoogleConfig) map[string]string {
+	params := map[string]string{"prompt": "select_account"}
+	if len(g.AllowedDomains) == 1 && g.AllowedDomains[0] != "*" {
+		params["hd"] = g.AllowedDomains[0]
+	}
+	return params
+}
+
+func label(p provider, otherwise string) string {
+	if p.Label != "" {
+		return p.Label
+	}
+	return otherwise
+}
+
+// keyring takes SECRET_KEY, or on SQLite over a loopback the key kept beside
+// the database, which is made at the first start.
+func keyring(cfg Config) (*identity.Keyring, error) {
+	keys, err := decodeKeys(cfg.SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		key, err := keyFile(cfg.databaseFile() + ".key")
+		if err != nil {
+			return nil, fmt.Errorf("secret key: %w", err)
+		}
+		keys = [][]byte{key}
+	}
+	return identity.NewKeyring(keys...)
+}
+
+// keyFile reads the key, or makes it: written whole under another name and then
+// linked, so that of two starting at once one wins and none reads half a key.
+func keyFile(path string) ([]byte, error) {
+	if key, err := readKey(path); !errors.Is(err, os.ErrNotExist) {
+		return key, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	whole, err := os.CreateTemp(filepath.Dir(path), ".dagpass-key-*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(whole.Name())
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	_, err = whole.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")
+	if err = errors.Join(err, whole.Sync(), whole.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(whole.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, err
+	}
+	return readKey(path)
+}
+
+func readKey(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := decodeKeys(models.Secret(strings.TrimSpace(string(text))))
+	if err != nil || len(keys) == 0 {
+		return nil, fmt.Errorf("%s does not hold a key", path)
+	}
+	return keys[0], nil
+}
+
+// eventPrinter writes each event as one line of JSON.
+type eventPrinter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (p *eventPrinter) print(e models.Event) {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return // the row has been written; a line that cannot be is not worth a failure
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, _ = p.w.Write(append(line, '\n'))
+}
+
+// upstreamProbe asks Dagster how it is, at most once in [probeEvery].
+type upstreamProbe struct {
+	client *http.Client
+	url    string
+	mu     sync.Mutex
+	last   handlers.DagsterStatus
+	at     time.Time
+}
+
+const probeEvery = 5 * time.Second
+
+func newUpstreamProbe(t http.RoundTripper, up proxy.Upstream) *upstreamProbe {
+	return &upstreamProbe{client: &http.Client{Transport: t, Timeout: 2 * time.Second}, url: up.URL("/server_info")}
+}
+
+func (u *upstreamProbe) status(ctx context.Context) handlers.DagsterStatus {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if time.Since(u.at) > probeEvery {
+		u.last, u.at = u.ask(ctx), time.Now()
+	}
+	return u.last
+}
+
+func (u *upstreamProbe) ask(ctx context.Context) (status handlers.DagsterStatus) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.url, nil)
+	if err != nil {
+		return status
+	}
+	answer, err := u.client.Do(req)
+	if err != nil {
+		return status
+	}
+	defer answer.Body.Close()
+	var info struct {
+		Version string `json:"dagster_webserver_version"`
+	}
+	status.Reachable = answer.StatusCode == http.StatusOK
+	if json.NewDecoder(io.LimitReader(answer.Body, 1<<16)).Decode(&info) == nil {
+		status.Version = info.Version
+	}
+	return status
+}
+
+// newLogger writes text to a terminal and JSON elsewhere, with the request's id
+// and client on every line that has a request.
+func newLogger(cfg Config, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // checked at the start
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "text" || (cfg.LogFormat == "" && isTerminal(w)) {
+		return slog.New(requestHandler{slog.NewTextHandler(w, o)})
+	}
+	return slog.New(requestHandler{slog.NewJSONHandler(w, o)})
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// requestHandler adds what the context knows, once, so that no caller can
+// forget it.
+type requestHandler struct{ slog.Handler }
+
+func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
+	if about := models.RequestOf(ctx); about.ID != "" {
+		r.AddAttrs(slog.String("request_id", about.ID), slog.String("client_ip", about.ClientIP))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h requestHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return requestHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h requestHandler) WithGroup(name string) slog.Handler {
+	return requestHandler{h.Handler.WithGroup(name)}
+}
+
+func port(addr net.Addr) string {
+	_, port, _ := net.SplitHostPort(addr.String())
+	return port
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+type serveVerb struct{}
+
+// Run serves until the process is told to stop.
+func (serveVerb) Run(ctx context.Context, env environment, io stdio) error {
+	cfg, err := env.load()
+	if err != nil {
+		return err
+	}
+	return serveWith(ctx, cfg, io, func(net.Addr) {})
+}
+
+// drainFor is how long requests under way may take when we stop.
+const drainFor = 10 * time.Second
+
+// serveWith serves until ctx ends; ready is called once, with the address that
+// is listened on.
+func serveWith(ctx context.Context, cfg Config, io stdio, ready func(net.Addr)) error {
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
+	}
+	defer listener.Close()
+	a, err := newApp(ctx, cfg, cfg.site(port(listener.Addr())), io)
+	if err != nil {
+		return err
+	}
+	defer a.store.Close()
+	return a.serve(ctx, listener, ready)
+}
+
+// serve answers on the listener and, where wanted, on the metrics address.
+func (a *app) serve(ctx context.Context, listener net.Listener, ready func(net.Addr)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	servers := []*http.Server{a.httpServer(ctx, a.server)}
+	listeners := []net.Listener{listener}
+	if a.cfg.MetricsListen != "" {
+		second, err := net.Listen("tcp", a.cfg.MetricsListen)
+		if err != nil {
+			return fmt.Errorf("cannot listen on %s: %w", a.cfg.MetricsListen, err)
+		}
+		servers, listeners = append(servers, a.httpServer(ctx, a.server.Operations())), append(listeners, second)
+	}
+	var work sync.WaitGroup
+	a.background(ctx, &work)
+	failed := make(chan error, len(servers))
+	for i, s := range servers {
+		go func() { failed <- s.Serve(listeners[i]) }()
+	}
+	a.log.Info("serving", "address", listener.Addr().String(), "url", a.site.Link("/"), "upstream", a.cfg.upstream.String(), "version", version)
+	ready(listener.Addr())
+	err := a.wait(ctx, servers, failed)
+	cancel()
+	work.Wait()
+	return err
+}
+
+func (a *app) httpServer(ctx context.Context, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		// Sockets outlive Shutdown, which does not know them; they end with this.
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    nil,
+	}
+}
+
+// wait serves until it is told to stop, then lets requests under way end.
+func (a *app) wait(ctx context.Context, servers []*http.Server, failed <-chan error) error {
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		a.log.Info("stopping")
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+	defer cancel()
+	for _, s := range servers {
+		if stop := s.Shutdown(drain); stop != nil {
+			_ = s.Close() // what did not end in time is cut off
+		}
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+// background does what has to be done now and then, until ctx ends.
+func (a *app) background(ctx context.Context, work *sync.WaitGroup) {
+	work.Go(func() { a.policy.watch(ctx) })
+	work.Go(func() { a.every(ctx, time.Minute, "sweep", a.identity.Sweep) })
+	work.Go(func() { a.every(ctx, time.Hour, "signing key rotation", a.identity.RotateKeys) })
+}
+
+func (a *app) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error(what+" failed", "error", err)
+		}
+	}
+}
