@@ -83,6 +83,12 @@ func (p *Policy) CanMakeAdmin() bool {
 	return len(p.adminEmails) > 0 || slices.ContainsFunc(p.grants, func(g Grant) bool { return g.Role == Admin })
 }
 
+// UsesOrgs tells whether a grant names an organisation or a team, which have
+// to be asked of GitHub.
+func (p *Policy) UsesOrgs() bool {
+	return slices.ContainsFunc(p.grants, func(g Grant) bool { return g.Org+g.Team != "" })
+}
+
 type rule struct {
 	name string
 	role Role

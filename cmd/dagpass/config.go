@@ -54,6 +54,8 @@ type Config struct {
 	// OIDC holds one entry per name in OIDC_PROVIDERS, in that order.
 	OIDC []OIDCConfig `env:"-"`
 
+	// Demo marks the pages of the demonstration; only that verb sets it.
+	Demo bool `env:"-"`
 	// PolicyPath is set where POLICY_FILE gave the policy: that file is watched.
 	PolicyPath string `env:"-"`
 

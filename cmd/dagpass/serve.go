@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -42,16 +43,20 @@ func serveWith(ctx context.Context, cfg Config, io stdio, ready func(net.Addr)) 
 
 // serve answers on the listener and, where wanted, on the metrics address.
 func (a *app) serve(ctx context.Context, listener net.Listener, ready func(net.Addr)) error {
+	// Requests live on when we are told to stop, and end when they are done or
+	// when the time for that is over.
+	requests, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	servers := []*http.Server{a.httpServer(ctx, a.server)}
+	servers := []*http.Server{a.httpServer(requests, a.server)}
 	listeners := []net.Listener{listener}
 	if a.cfg.MetricsListen != "" {
 		second, err := net.Listen("tcp", a.cfg.MetricsListen)
 		if err != nil {
 			return fmt.Errorf("cannot listen on %s: %w", a.cfg.MetricsListen, err)
 		}
-		servers, listeners = append(servers, a.httpServer(ctx, a.server.Operations())), append(listeners, second)
+		servers, listeners = append(servers, a.httpServer(requests, a.server.Operations())), append(listeners, second)
 	}
 	var work sync.WaitGroup
 	a.background(ctx, &work)
@@ -72,7 +77,7 @@ func (a *app) httpServer(ctx context.Context, h http.Handler) *http.Server {
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		// Sockets outlive Shutdown, which does not know them; they end with this.
 		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    nil,
+		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 }
 

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dagpass/dagpass/models"
+)
+
+type configCheckVerb struct{}
+
+// Run prints what is in effect, redacted, and what to register with whom.
+func (configCheckVerb) Run(env environment, io stdio) error {
+	cfg, err := env.load()
+	if err != nil {
+		return err
+	}
+	_, port, _ := strings.Cut(cfg.Listen[strings.LastIndex(cfg.Listen, ":"):], ":")
+	return cfg.describe(io.Out, cfg.site(port))
+}
+
+func (c *Config) describe(w io.Writer, site models.Site) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SETTING\tVALUE\tFROM")
+	c.rows(t, "", reflect.ValueOf(*c))
+	for _, o := range c.OIDC {
+		c.rows(t, "OIDC_"+slotName(o.Slot)+"_", reflect.ValueOf(o))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nPeople open %s\n", site.Link("/"))
+	if c.databaseFile() != "" && c.SecretKey == "" {
+		fmt.Fprintf(w, "The secret key is kept in %s.key; back it up with the database.\n", c.databaseFile())
+	}
+	for _, p := range c.providers() {
+		fmt.Fprintf(w, "\n%s (%s)\n", label(p, p.slot), p.kind)
+		fmt.Fprintf(w, "  register as redirect URI:      %s\n", site.Link("/auth/callback/"+p.slot))
+		if p.kind == "oidc" {
+			fmt.Fprintf(w, "  and as post-logout URI:        %s\n", site.Link("/auth/login"))
+		}
+		fmt.Fprintf(w, "  who gets in:                   %s\n", p.whoGetsIn())
+	}
+	return nil
+}
+
+// rows prints one line per setting of a struct. A secret prints itself as
+// redacted; an address of a database or an upstream loses its password.
+func (c *Config) rows(w io.Writer, prefix string, v reflect.Value) {
+	for i := range v.NumField() {
+		f, value := v.Type().Field(i), v.Field(i)
+		name := f.Tag.Get("env")
+		switch {
+		case f.Tag.Get("envPrefix") != "":
+			c.rows(w, prefix+f.Tag.Get("envPrefix"), value)
+		case f.Anonymous:
+			c.rows(w, prefix, value)
+		case name != "" && name != "-":
+			fmt.Fprintf(w, "DAGPASS_%s\t%s\t%s\n", prefix+name, c.shown(prefix+name, value), c.from(prefix+name))
+		}
+	}
+}
+
+func (c *Config) shown(name string, v reflect.Value) string {
+	switch name {
+	case "DATABASE_URL":
+		return redactURL(c.DatabaseURL.Reveal())
+	case "POLICY":
+		return map[bool]string{true: "", false: fmt.Sprintf("(%d bytes)", len(c.Policy))}[c.Policy == ""]
+	}
+	switch value := v.Interface().(type) {
+	case models.Secret:
+		return map[bool]string{true: "", false: value.String()}[value == ""]
+	case list:
+		return strings.Join(value, ",")
+	default:
+		return fmt.Sprint(value)
+	}
+}
+
+func (c *Config) from(name string) string {
+	if c.given[name] {
+		return "set"
+	}
+	return "default"
+}
+
+// redactURL keeps of a database address what helps to recognise it.
+func redactURL(raw string) string {
+	if strings.HasPrefix(raw, "sqlite:") {
+		return raw
+	}
+	scheme, rest, _ := strings.Cut(raw, "://")
+	if _, host, ok := strings.Cut(rest, "@"); ok {
+		rest = models.Secret("").String() + "@" + host
+	}
+	rest, _, _ = strings.Cut(rest, "?") // parameters may hold a password too
+	return scheme + "://" + rest
+}
+
+// whoGetsIn says in one sentence what the provider's lists mean.
+func (p provider) whoGetsIn() string {
+	g := p.gate
+	var needs []string
+	if addresses := append(prefixed("@", g.Domains), g.Emails...); len(addresses) > 0 {
+		needs = append(needs, "with a verified address of "+strings.Join(addresses, ", "))
+	}
+	if len(g.Orgs) > 0 {
+		needs = append(needs, "in the organisation or team "+strings.Join(g.Orgs, ", "))
+	}
+	if len(g.Groups) > 0 {
+		needs = append(needs, "in the group "+strings.Join(g.Groups, ", "))
+	}
+	switch {
+	case len(needs) > 0:
+		return "people " + strings.Join(needs, " and ") + "."
+	case g.Everyone && g.Public:
+		return "WARNING: anybody in the world with an account there."
+	case g.Public:
+		return "only ADMIN_EMAILS and people whom a grant of the policy names, for anybody can open an account there."
+	}
+	return "whoever the provider vouches for."
+}
+
+func prefixed(prefix string, all []string) []string {
+	out := make([]string, len(all))
+	for i, s := range all {
+		out[i] = prefix + s
+	}
+	return out
+}
+
