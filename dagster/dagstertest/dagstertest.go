@@ -15,6 +15,7 @@ package dagstertest
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -57,6 +58,10 @@ type Server struct {
 	prefix string
 	routes []route
 
+	// life ends with the test, and every socket with it.
+	life context.Context
+	end  context.CancelFunc
+
 	mu       sync.Mutex
 	requests []Request
 	ran      []Operation
@@ -69,6 +74,7 @@ type Server struct {
 func New(t testing.TB, prefix string) *Server {
 	t.Helper()
 	s := &Server{prefix: prefix, streams: map[*stream]bool{}, closed: make(chan struct{}, 64)}
+	s.life, s.end = context.WithCancel(context.Background())
 	s.routes = s.table()
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.stop)
@@ -76,9 +82,7 @@ func New(t testing.TB, prefix string) *Server {
 }
 
 func (s *Server) stop() {
-	for _, st := range s.live() {
-		st.cancel()
-	}
+	s.end()
 	s.Close()
 }
 

@@ -1,7 +1,6 @@
 package dagstertest
 
 import (
-	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -13,10 +12,7 @@ import (
 )
 
 // stream is one subscription that is open.
-type stream struct {
-	send   func(value any)
-	cancel context.CancelFunc
-}
+type stream struct{ send func(value any) }
 
 // Publish sends one message to every open subscription, with value under its
 // response keys.
@@ -69,20 +65,18 @@ type message struct {
 // talk is GraphQLServer.graphql_ws_endpoint. A start needs no connection_init
 // before it.
 func (s *Server) talk(conn *websocket.Conn) {
-	ctx, cancel := context.WithCancel(context.Background())
 	open := map[any]*stream{}
 	defer func() {
-		cancel()
 		s.forget(slices.Collect(maps.Values(open))...)
 		_ = conn.CloseNow()
 		s.tellClosed()
 	}()
 	for {
 		var m message
-		if err := wsjson.Read(ctx, conn, &m); err != nil {
+		if err := wsjson.Read(s.life, conn, &m); err != nil {
 			return
 		}
-		if !s.take(ctx, cancel, conn, m, open) {
+		if !s.take(conn, m, open) {
 			return
 		}
 	}
@@ -97,10 +91,10 @@ func (s *Server) tellClosed() {
 }
 
 // take answers one message; false ends the socket.
-func (s *Server) take(ctx context.Context, cancel context.CancelFunc, conn *websocket.Conn, m message, open map[any]*stream) bool {
+func (s *Server) take(conn *websocket.Conn, m message, open map[any]*stream) bool {
 	switch m.Type {
 	case "connection_init":
-		return wsjson.Write(ctx, conn, message{Type: "connection_ack"}) == nil
+		return wsjson.Write(s.life, conn, message{Type: "connection_ack"}) == nil
 	case "connection_terminate":
 		_ = conn.Close(websocket.StatusNormalClosure, "")
 		return false
@@ -109,7 +103,7 @@ func (s *Server) take(ctx context.Context, cancel context.CancelFunc, conn *webs
 		delete(open, m.ID)
 	case "start":
 		if open[m.ID] == nil {
-			s.start(ctx, cancel, conn, m, open)
+			s.start(conn, m, open)
 		}
 	}
 	return true
@@ -118,17 +112,17 @@ func (s *Server) take(ctx context.Context, cancel context.CancelFunc, conn *webs
 // start opens a subscription and sends a first value. Queries and mutations do
 // not run here: Dagster looks their fields up in Subscription. The operation's
 // name is read from operation_name, never from operationName.
-func (s *Server) start(ctx context.Context, cancel context.CancelFunc, conn *websocket.Conn, m message, open map[any]*stream) {
+func (s *Server) start(conn *websocket.Conn, m message, open map[any]*stream) {
 	query, _ := m.Payload["query"].(string)
 	o, err := resolve(query, m.Payload["operation_name"])
 	if err != nil || o.Kind != "subscription" {
-		_ = wsjson.Write(ctx, conn, message{Type: "error", ID: m.ID, Payload: map[string]any{"message": "refused"}})
+		_ = wsjson.Write(s.life, conn, message{Type: "error", ID: m.ID, Payload: map[string]any{"message": "refused"}})
 		return
 	}
 	o.Variables, _ = m.Payload["variables"].(map[string]any)
-	st := &stream{cancel: cancel, send: func(value any) {
+	st := &stream{send: func(value any) {
 		payload := map[string]any{"data": o.data(value)}
-		_ = wsjson.Write(ctx, conn, message{Type: "data", ID: m.ID, Payload: payload})
+		_ = wsjson.Write(s.life, conn, message{Type: "data", ID: m.ID, Payload: payload})
 	}}
 	open[m.ID] = st
 	s.begin(st, o)
