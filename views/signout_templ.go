@@ -58,7 +58,7 @@ func signOutPage(p SignOut) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = signOutForm(p.Site, "Sign out", "primary").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = signOutForm(p.Site, "primary", "default").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -37,6 +37,14 @@ func firstLetter(word string) string {
 	return string(unicode.ToUpper(r))
 }
 
+// orDash stands in for what is not known.
+func orDash(text string) string {
+	if text == "" {
+		return "–"
+	}
+	return text
+}
+
 // joined puts a dot between the parts that say something.
 func joined(parts ...string) string {
 	var said []string
@@ -48,12 +56,7 @@ func joined(parts ...string) string {
 	return strings.Join(said, " · ")
 }
 
-func retryText(seconds int) string {
-	return "This page tries again every " + strconv.Itoa(seconds) + " seconds."
-}
-
 func moreText(n int) string { return "Show " + strconv.Itoa(n) + " more" }
-
 
 // providerVariant makes the only way in the page's main button.
 func providerVariant(only bool) string {

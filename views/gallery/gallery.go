@@ -152,7 +152,7 @@ func manySessions(n int) []views.AccountSession {
 }
 
 func permissions() []string {
-	return []string{"run.read", "run.launch", "run.terminate", "schedule.toggle", "sensor.toggle", "asset.materialize"}
+	return []string{"read", "read_logs", "launch_pipeline_execution", "launch_pipeline_reexecution", "terminate_pipeline_execution", "start_schedule"}
 }
 
 func groups(n int) []string {
