@@ -1,0 +1,36 @@
+// The certified OpenID provider with three accounts, for the end-to-end tests.
+// One argument: JSON with modules (the node_modules folder), port, issuer,
+// client_id, client_secret, redirect_uris.
+const config = JSON.parse(process.argv[2]);
+const { default: Provider } = await import(`${config.modules}/oidc-provider/lib/index.js`);
+
+const groups = { ada: ['dagster-admins'], edda: ['dagster-editors'], vic: ['dagster-viewers'] };
+
+const account = (id) => ({
+  accountId: id,
+  claims: () => ({
+    sub: id,
+    name: id,
+    email: `${id}@example.com`,
+    email_verified: id in groups,
+    groups: groups[id] ?? [],
+  }),
+});
+
+const provider = new Provider(config.issuer, {
+  clients: [{
+    client_id: config.client_id,
+    client_secret: config.client_secret,
+    redirect_uris: config.redirect_uris,
+    // Plain http is for loopback, which counts as native.
+    application_type: 'native',
+    token_endpoint_auth_method: 'client_secret_basic',
+  }],
+  claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
+  cookies: { keys: ['for the end-to-end tests alone'] },
+  features: { devInteractions: { enabled: true } },
+  pkce: { required: () => true },
+  findAccount: (_ctx, id) => account(id),
+});
+
+provider.listen(Number(config.port), '127.0.0.1');
