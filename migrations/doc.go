@@ -1,7 +1,7 @@
 // Package migrations says how the schema came to be: SQL per dialect, and [Up].
 //
-//	sqlite/00001_name.sql ┐
-//	                      ├─ embedded ─▶ Up ─▶ goose_db_version and our tables
+//	sqlite/00001_name.sql   ┐
+//	                        ├─ embedded ─▶ Up ─▶ goose_db_version and our tables
 //	postgres/00001_name.sql ┘
 //
 // The rule for every file after the first: the release before must keep

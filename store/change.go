@@ -1,0 +1,152 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/dagpass/dagpass/models"
+)
+
+// Tx is a change under way; see [Store.Change].
+type Tx struct{ db *gorm.DB }
+
+var errSilent = errors.New("a change that says nothing cannot be committed")
+
+const (
+	// attempts is how often a change is tried in all when others are in its way.
+	attempts = 5
+	// recordWithin bounds the writing of a refusal.
+	recordWithin = 10 * time.Second
+)
+
+// Change runs fn and commits what it did together with the event that it gives
+// back, or nothing at all: an error, an event without a name and a panic roll
+// everything back. Where another change got in the way (a deadlock, a
+// serialization failure, a row that somebody else inserted first) fn runs
+// again from the start, a few times; then it is [models.ErrConflict]. So fn
+// keeps its hands off everything but tx and what it sets anew on every run,
+// and off the Store above all: on SQLite there is one connection that writes.
+func (s *Store) Change(ctx context.Context, fn func(tx *Tx) (models.Event, error)) error {
+	var e models.Event
+	err := s.transact(ctx, func(db *gorm.DB) (err error) {
+		if e, err = fn(&Tx{db}); err != nil {
+			return err
+		}
+		e, err = chain(db, e)
+		return err
+	})
+	if err == nil && s.OnEvent != nil {
+		s.OnEvent(e)
+	}
+	return err
+}
+
+// Record appends an event while nothing else changes: a refusal, for example.
+// It is written even if whoever was refused has hung up.
+func (s *Store) Record(ctx context.Context, e models.Event) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
+	defer cancel()
+	return s.Change(ctx, func(*Tx) (models.Event, error) { return e, nil })
+}
+
+func (s *Store) transact(ctx context.Context, fn func(*gorm.DB) error) (err error) {
+	for range attempts {
+		err = s.write.WithContext(ctx).Transaction(fn)
+		if !again(err) {
+			return err
+		}
+		s.log.DebugContext(ctx, "transaction rolled back", "cause", err)
+	}
+	return models.ErrConflict.Because(err)
+}
+
+// again tells whether the database undid a transaction only because of another
+// one (PostgreSQL, Appendix A: serialization_failure, deadlock_detected).
+func again(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01") {
+		return true
+	}
+	return errors.Is(err, gorm.ErrDuplicatedKey)
+}
+
+// eventRow is a link of the chain with what is copied out of its body, so that
+// it can be searched for.
+type eventRow struct {
+	models.Link
+	Time      time.Time `gorm:"index"`
+	Event     string    `gorm:"index"`
+	Outcome   string
+	ActorID   string `gorm:"index"`
+	RequestID string `gorm:"index"`
+}
+
+// TableName implements GORM's Tabler.
+func (eventRow) TableName() string { return "events" }
+
+// chainHead is the one row that says where the chain ends. It is more than the
+// last link: a chain that was cut off at its end no longer reaches it.
+type chainHead struct {
+	ID   int64 `gorm:"primaryKey;autoIncrement:false"`
+	Seq  int64
+	Hash string
+}
+
+// chain appends the event and gives it back with id and time. It comes last in
+// a transaction, because whoever holds the head makes all others wait, and
+// because a lock that everybody takes last cannot be part of a deadlock.
+func chain(db *gorm.DB, e models.Event) (models.Event, error) {
+	if e.Event == "" {
+		return e, errSilent
+	}
+	var head chainHead
+	if err := locked(db).Where("id = ?", 1).Take(&head).Error; err != nil {
+		return e, doing("audit chain", err)
+	}
+	e.ID = cmp.Or(e.ID, models.NewID())
+	e.Time = stamp(e.Time)
+	link, err := models.NewLink(models.Link{Seq: head.Seq, Hash: head.Hash}, e)
+	if err != nil {
+		return e, doing("audit chain", err)
+	}
+	return e, doing("audit chain", extend(db, link, e))
+}
+
+func extend(db *gorm.DB, link models.Link, e models.Event) error {
+	row := &eventRow{Link: link, Time: e.Time, Event: e.Event, Outcome: e.Outcome, ActorID: e.Actor.ID, RequestID: e.RequestID}
+	if err := db.Create(row).Error; err != nil {
+		return err
+	}
+	head := &chainHead{Seq: link.Seq, Hash: link.Hash}
+	return one(db.Model(head).Where("id = ?", 1).Select("seq", "hash").Updates(head))
+}
+
+// stamp is now unless there is a time already; in UTC and to the millisecond,
+// so that every reader of the JSON can tell it.
+func stamp(t time.Time) time.Time {
+	if t.IsZero() {
+		t = time.Now()
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// locked makes a read lock its rows until the transaction ends. SQLite leaves
+// it out: there, one transaction writes at a time.
+func locked(db *gorm.DB) *gorm.DB {
+	return db.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
+}
+
+// Links reads up to limit links of the audit chain behind seq number after, in
+// order.
+func (s *Store) Links(ctx context.Context, after int64, limit int) ([]models.Link, error) {
+	var links []models.Link
+	err := s.read.WithContext(ctx).Table("events").Select("seq", "previous", "hash", "body").
+		Where("seq > ?", after).Order("seq").Limit(limit).Find(&links).Error
+	return links, err
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+
+	"gorm.io/gorm/clause"
+
+	"github.com/dagpass/dagpass/models"
+)
+
+// listLimit bounds lists for the command line.
+const listLimit = 1000
+
+// User is the account with that id, or [models.ErrNotFound].
+func (s *Store) User(ctx context.Context, id string) (u models.User, err error) {
+	err = found(s.read.WithContext(ctx).Where("id = ?", id).Take(&u).Error)
+	return u, err
+}
+
+// Users lists accounts, the newest first, a thousand at most.
+func (s *Store) Users(ctx context.Context) (users []models.User, err error) {
+	err = s.read.WithContext(ctx).Order("created_at DESC, id").Limit(listLimit).Find(&users).Error
+	return users, err
+}
+
+// FindUsers lists the accounts that somebody at the command line may mean: by
+// id, by name, or by e-mail address in any case. None is an empty list.
+func (s *Store) FindUsers(ctx context.Context, who string) (users []models.User, err error) {
+	err = s.read.WithContext(ctx).Where("id = ? OR name = ? OR lower(email) = lower(?)", who, who, who).
+		Order("created_at DESC, id").Limit(listLimit).Find(&users).Error
+	return users, err
+}
+
+// User is the account with that id, locked until the change ends, or
+// [models.ErrNotFound].
+func (t *Tx) User(id string) (u models.User, err error) {
+	err = found(locked(t.db).Where("id = ?", id).Take(&u).Error)
+	return u, err
+}
+
+// InsertUser adds an account.
+func (t *Tx) InsertUser(u *models.User) error {
+	return doing("insert user", t.db.Create(u).Error)
+}
+
+// SaveUser writes the account back, or is [models.ErrNotFound].
+func (t *Tx) SaveUser(u *models.User) error {
+	return doing("save user", one(t.db.Model(&models.User{}).Where("id = ?", u.ID).
+		Select("*").Omit("id", "created_at").Updates(u)))
+}
+
+// Identity is the account at a provider, locked until the change ends, or
+// [models.ErrNotFound].
+func (t *Tx) Identity(issuer, subject string) (i models.Identity, err error) {
+	err = found(locked(t.db).Where("issuer = ? AND subject = ?", issuer, subject).Take(&i).Error)
+	return i, err
+}
+
+// SaveIdentity adds an identity, or writes one that is there back; whose it is
+// does not change. Where another replica has added the same issuer and subject
+// under another id in the meantime, the change rolls back, its new user
+// included, and runs again: then it finds the one that is there.
+func (t *Tx) SaveIdentity(i *models.Identity) error {
+	return doing("save identity", t.db.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "id"}},
+		DoUpdates: clause.AssignmentColumns([]string{"slot", "claims", "signed_in_at"}),
+	}).Create(i).Error)
+}
