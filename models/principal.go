@@ -10,9 +10,11 @@ import (
 // Principal is who makes a request, as far as it could be proved. It is read
 // only: one value serves many requests at once.
 type Principal struct {
-	User       User
-	Identity   Identity
-	SessionID  string
+	User      User
+	Identity  Identity
+	SessionID string
+	// TokenHash is the digest of the token that proved it: a key for caches.
+	TokenHash  string
 	SignedInAt time.Time
 	ExpiresAt  time.Time
 	Access     policy.Access

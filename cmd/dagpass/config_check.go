@@ -94,8 +94,8 @@ func redactURL(raw string) string {
 		return raw
 	}
 	scheme, rest, _ := strings.Cut(raw, "://")
-	if _, host, ok := strings.Cut(rest, "@"); ok {
-		rest = models.Secret("").String() + "@" + host
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		rest = models.Secret("").String() + rest[at:]
 	}
 	rest, _, _ = strings.Cut(rest, "?") // parameters may hold a password too
 	return scheme + "://" + rest
@@ -132,4 +132,3 @@ func prefixed(prefix string, all []string) []string {
 	}
 	return out
 }
-
