@@ -11,8 +11,8 @@ import (
 type Session struct {
 	ID         string `gorm:"primaryKey"`
 	SecretHash string
-	UserID     string
-	IdentityID string
+	UserID     string `gorm:"index"`
+	IdentityID string `gorm:"index"`
 	Slot       string
 	ClientIP   string
 	UserAgent  string
@@ -20,8 +20,8 @@ type Session struct {
 	// out at the provider (OpenID Connect RP-Initiated Logout §2).
 	IDToken    string
 	CreatedAt  time.Time
-	LastSeenAt time.Time
-	ExpiresAt  time.Time
+	LastSeenAt time.Time `gorm:"index"`
+	ExpiresAt  time.Time `gorm:"index"`
 }
 
 // maxUserAgent bounds what a stranger can write into a row, in bytes.

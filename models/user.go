@@ -13,7 +13,7 @@ type User struct {
 	Name string
 	// Email is for display; what rules look at is an identity's verified one.
 	Email      string
-	CreatedAt  time.Time
+	CreatedAt  time.Time `gorm:"index"`
 	DisabledAt *time.Time
 }
 
@@ -37,10 +37,10 @@ func (u *User) Label() string { return cmp.Or(u.Name, u.Email, u.ID) }
 // and subject (OpenID Connect Core §2, "sub"), never by e-mail.
 type Identity struct {
 	ID         string `gorm:"primaryKey"`
-	UserID     string
+	UserID     string `gorm:"index"`
 	Slot       string
-	Issuer     string
-	Subject    string
+	Issuer     string `gorm:"uniqueIndex:idx_identities_issuer_subject"`
+	Subject    string `gorm:"uniqueIndex:idx_identities_issuer_subject"`
 	Claims     Claims `gorm:"serializer:json"`
 	CreatedAt  time.Time
 	SignedInAt time.Time

@@ -6,7 +6,7 @@ CREATE TABLE users (
     created_at  timestamptz NOT NULL,
     disabled_at timestamptz
 );
-CREATE INDEX users_created_at ON users (created_at);
+CREATE INDEX idx_users_created_at ON users (created_at);
 
 CREATE TABLE identities (
     id           text        NOT NULL PRIMARY KEY,
@@ -18,8 +18,8 @@ CREATE TABLE identities (
     created_at   timestamptz NOT NULL,
     signed_in_at timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX identities_issuer_subject ON identities (issuer, subject);
-CREATE INDEX identities_user_id ON identities (user_id);
+CREATE UNIQUE INDEX idx_identities_issuer_subject ON identities (issuer, subject);
+CREATE INDEX idx_identities_user_id ON identities (user_id);
 
 CREATE TABLE sessions (
     id           text        NOT NULL PRIMARY KEY,
@@ -34,10 +34,10 @@ CREATE TABLE sessions (
     last_seen_at timestamptz NOT NULL,
     expires_at   timestamptz NOT NULL
 );
-CREATE INDEX sessions_user_id ON sessions (user_id);
-CREATE INDEX sessions_identity_id ON sessions (identity_id);
-CREATE INDEX sessions_last_seen_at ON sessions (last_seen_at);
-CREATE INDEX sessions_expires_at ON sessions (expires_at);
+CREATE INDEX idx_sessions_user_id ON sessions (user_id);
+CREATE INDEX idx_sessions_identity_id ON sessions (identity_id);
+CREATE INDEX idx_sessions_last_seen_at ON sessions (last_seen_at);
+CREATE INDEX idx_sessions_expires_at ON sessions (expires_at);
 
 CREATE TABLE signing_keys (
     id             text        NOT NULL PRIMARY KEY,
@@ -52,7 +52,7 @@ CREATE TABLE spent_states (
     hash       text        NOT NULL PRIMARY KEY,
     expires_at timestamptz NOT NULL
 );
-CREATE INDEX spent_states_expires_at ON spent_states (expires_at);
+CREATE INDEX idx_spent_states_expires_at ON spent_states (expires_at);
 
 -- The audit chain. The columns after body are copied out of it for searching;
 -- the hash covers previous and body.
@@ -67,10 +67,10 @@ CREATE TABLE events (
     actor_id   text        NOT NULL,
     request_id text        NOT NULL
 );
-CREATE INDEX events_time ON events (time);
-CREATE INDEX events_event ON events (event);
-CREATE INDEX events_actor_id ON events (actor_id);
-CREATE INDEX events_request_id ON events (request_id);
+CREATE INDEX idx_events_time ON events (time);
+CREATE INDEX idx_events_event ON events (event);
+CREATE INDEX idx_events_actor_id ON events (actor_id);
+CREATE INDEX idx_events_request_id ON events (request_id);
 
 -- One row: the end of the chain. Whoever appends locks it first.
 CREATE TABLE chain_heads (

@@ -1,0 +1,29 @@
+package store
+
+import (
+	"database/sql"
+
+	"gorm.io/gorm"
+
+	"github.com/dagpass/dagpass/models"
+)
+
+// Tables are the rows as we mean them, one of each table.
+func Tables() []any {
+	return []any{
+		&models.User{}, &models.Identity{}, &models.Session{}, &models.SigningKey{},
+		&spentState{}, &eventRow{}, &chainHead{},
+	}
+}
+
+// Writer is the connection that writes, for tests that look behind the curtain.
+func (s *Store) Writer() *gorm.DB { return s.write }
+
+// WriterDB is the same without GORM.
+func (s *Store) WriterDB() *sql.DB { return s.pools()[len(s.pools())-1] }
+
+// Reader is the pool that reads.
+func (s *Store) Reader() *gorm.DB { return s.read }
+
+// SweepBatch is how many rows one statement removes.
+const SweepBatch = sweepBatch
