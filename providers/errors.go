@@ -16,8 +16,8 @@ const (
 	ReasonExchange      = "exchange_failed"       // the token endpoint gave no token
 	ReasonKeys          = "keys_unreachable"      // no JWKS
 	ReasonTokenMissing  = "id_token_missing"      // no id_token in the token response
-	ReasonTokenInvalid  = "id_token_invalid"      // not a JWT, not yet valid, not an ID token
-	ReasonSignature     = "id_token_signature"    // algorithm or signature
+	ReasonTokenInvalid  = "id_token_invalid"      // not yet valid, or not an ID token
+	ReasonSignature     = "id_token_signature"    // form, algorithm or signature
 	ReasonTokenIssuer   = "id_token_issuer"       // iss
 	ReasonAudience      = "id_token_audience"     // aud or azp
 	ReasonSubject       = "id_token_subject"      // sub

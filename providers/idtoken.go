@@ -37,11 +37,13 @@ func (o *OIDC) verifyIDToken(ctx context.Context, raw, accessToken, nonce string
 // remembering is a go-oidc key set that keeps its own error, because the
 // verifier flattens it into text and an outage must stay an outage.
 type remembering struct {
-	keys *keySet
-	err  error
+	keys  *keySet
+	asked bool
+	err   error
 }
 
 func (r *remembering) VerifySignature(ctx context.Context, jwt string) (payload []byte, err error) {
+	r.asked = true
 	payload, r.err = r.keys.verify(ctx, jwt)
 	return payload, r.err
 }
@@ -51,6 +53,8 @@ func (r *remembering) explain(err error) error {
 	switch {
 	case r.err != nil:
 		return r.err
+	case !r.asked: // it went no further than the form and the algorithm
+		return refused(ReasonSignature, "%w", err)
 	case errors.As(err, &expired):
 		return refused(ReasonExpired, "%w", err)
 	}

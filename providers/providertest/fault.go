@@ -12,12 +12,14 @@ type Fault struct {
 	Callback  func(q url.Values)
 	Signature Signature
 
-	// Endpoint is where Status, Oversize, Garbage and Stall apply.
+	// Endpoint is where the faults below apply.
 	Endpoint Endpoint
-	Status   int  // answered instead of the truth
-	Oversize bool // the answer is longer than 1 MiB
-	Garbage  bool // the answer is no JSON
-	Stall    bool // no answer until the client gives up
+	After    int    // so many requests to it, counted from the start, are answered honestly
+	Status   int    // answered instead of the truth
+	Redirect string // answered with 307
+	Oversize bool   // the answer is longer than 1 MiB
+	Garbage  bool   // the answer is no JSON
+	Stall    bool   // no answer until the client gives up
 }
 
 // Signature says how the ID token is signed.

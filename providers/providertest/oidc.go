@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +89,10 @@ func (s *Server) Misbehave(f Fault) { s.gate.set(f) }
 
 // Requests counts the requests to an endpoint so far.
 func (s *Server) Requests(e Endpoint) int { return s.gate.count(e) }
+
+// Secrets are the tokens that the server gave out, the client secret, and the
+// description of an error: what must never be seen in an error or a log.
+func (s *Server) Secrets() []string { return append(s.gate.remembered(), s.ClientSecret) }
 
 // Rotate replaces the signing key by one with another key id.
 func (s *Server) Rotate() { s.keys.rotate(s.t) }
@@ -186,6 +191,7 @@ func (s *Server) resign(answer map[string]any, f Fault) {
 	claims := payload(s.t, honest)
 	edit(f.Claims, claims)
 	answer["id_token"] = s.keys.sign(s.t, claims, f.Signature)
+	s.gate.remember(answer["id_token"], answer["access_token"])
 }
 
 func edit(change func(map[string]any), doc map[string]any) {
@@ -201,10 +207,14 @@ type gateState struct {
 	closing chan struct{}
 	open    func()
 
-	mu    sync.Mutex
-	fault Fault
-	seen  map[Endpoint]int
+	mu      sync.Mutex
+	fault   Fault
+	seen    map[Endpoint]int
+	secrets []string
 }
+
+// description stands for what providers put into error_description.
+const description = "the code you sent was …"
 
 func newGate() gate {
 	closing := make(chan struct{})
@@ -223,17 +233,34 @@ func (g gate) count(e Endpoint) int {
 	return g.seen[e]
 }
 
-func (g gate) enter(e Endpoint) Fault {
+func (g gate) remember(secrets ...any) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, one := range secrets {
+		if text, ok := one.(string); ok && text != "" {
+			g.secrets = append(g.secrets, text)
+		}
+	}
+}
+
+func (g gate) remembered() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append(slices.Clone(g.secrets), description)
+}
+
+// enter counts a request and returns the fault, and whether it strikes here.
+func (g gate) enter(e Endpoint) (Fault, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.seen[e]++
-	return g.fault
+	return g.fault, g.fault.Endpoint == e && g.seen[e] > g.fault.After
 }
 
 // pass counts a request and says whether a fault has answered it already.
 func (g gate) pass(w http.ResponseWriter, r *http.Request, e Endpoint) (Fault, bool) {
-	f := g.enter(e)
-	if f.Endpoint != e {
+	f, strikes := g.enter(e)
+	if !strikes {
 		return f, false
 	}
 	switch {
@@ -247,8 +274,10 @@ func (g gate) pass(w http.ResponseWriter, r *http.Request, e Endpoint) (Fault, b
 		writeJSON(w, http.StatusOK, map[string]string{"padding": strings.Repeat("x", 2<<20)})
 	case f.Garbage:
 		_, _ = io.WriteString(w, "<html>This is not JSON.</html>")
+	case f.Redirect != "":
+		http.Redirect(w, r, f.Redirect, http.StatusTemporaryRedirect)
 	case f.Status != 0:
-		writeJSON(w, f.Status, map[string]string{"error": "server_error", "error_description": "secret-in-the-description"})
+		writeJSON(w, f.Status, map[string]string{"error": "server_error", "error_description": description})
 	default:
 		return f, false
 	}
