@@ -31,7 +31,7 @@ func TestAddress(t *testing.T) {
 func TestOpenRefusesOtherAddresses(t *testing.T) {
 	good := URL("app.css")
 	for _, address := range []string{
-		"", "/", "/auth/assets/", "/auth/assets/app.css", "/auth/assets/app-00000000.css", "/dagster" + good,
+		"", "/", "app.css", "/auth/assets/", "/auth/assets/app.css", "/auth/assets/app-00000000.css", "/dagster" + good,
 		good + "/", good + "?", "/auth/assets/../assets/" + strings.TrimPrefix(good, root), "static/app.css",
 	} {
 		if data, media, ok := Open(address); ok || data != nil || media != "" {

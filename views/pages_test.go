@@ -9,9 +9,8 @@ import (
 	"github.com/dagpass/dagpass/views"
 )
 
-// TestPagesSay asks each page for what the struct told it: the text and one
-// attribute of the first element that a selector finds. An empty selector list
-// would test nothing, so absence has its own table below.
+// TestPagesSay asks each page for what its struct told it: the text and one
+// attribute of the first element that a selector finds.
 func TestPagesSay(t *testing.T) {
 	for _, c := range []struct {
 		name      string

@@ -69,15 +69,11 @@ func TestPagesRunNothing(t *testing.T) {
 }
 
 func TestPagesStayWithinTheSite(t *testing.T) {
-	for name, page := range pages(t) {
-		prefix := ""
-		if strings.HasSuffix(name, "-hostile") || name == "account-crowded" {
-			prefix = "/dagster"
-		}
-		within := regexp.MustCompile("^" + prefix + `/([^/\\]|$)`)
-		for _, address := range addresses(page) {
+	for _, p := range gallery.Pages() {
+		within := regexp.MustCompile("^" + p.Prefix + `/([^/\\]|$)`)
+		for _, address := range addresses(parse(t, p.Component)) {
 			if !within.MatchString(address) && address != string(templ.FailedSanitizationURL) {
-				t.Errorf("%s leads to %q", name, address)
+				t.Errorf("%s leads to %q", p.Name, address)
 			}
 		}
 	}

@@ -20,6 +20,7 @@ import (
 // Page is one page under a name that fits into an address.
 type Page struct {
 	Name      string
+	Prefix    string // path prefix of the site that the page belongs to
 	Component templ.Component
 }
 
@@ -43,7 +44,7 @@ func site() views.Site { return views.Site{Name: "Dagpass"} }
 func prefixed() views.Site { return views.Site{Prefix: "/dagster", Name: "Dagpass"} }
 
 func logins() []Page {
-	page := func(name string, p views.Login) Page { return Page{"login-" + name, p.Component()} }
+	page := func(name string, p views.Login) Page { return Page{"login-" + name, p.Prefix, p.Component()} }
 	return []Page{
 		page("one", views.Login{Site: site(), Providers: providers()[:1]}),
 		page("three", views.Login{Site: site(), Providers: providers()}),
@@ -87,7 +88,7 @@ func hostileProviders() []views.ProviderButton {
 }
 
 func problems() []Page {
-	page := func(name string, p views.Problem) Page { return Page{"problem-" + name, p.Component()} }
+	page := func(name string, p views.Problem) Page { return Page{"problem-" + name, p.Prefix, p.Component()} }
 	return []Page{
 		page("refused", views.Problem{
 			Site: site(), Status: 403, Title: "Your role does not allow this",
@@ -116,7 +117,7 @@ func problems() []Page {
 }
 
 func accounts() []Page {
-	page := func(name string, p views.Account) Page { return Page{"account-" + name, p.Component()} }
+	page := func(name string, p views.Account) Page { return Page{"account-" + name, p.Prefix, p.Component()} }
 	return []Page{
 		page("usual", views.Account{
 			Site: site(), Name: "Ada Lovelace", Email: "ada@example.com", Provider: "Google", Role: "editor",
@@ -164,7 +165,7 @@ func groups(n int) []string {
 }
 
 func signOuts() []Page {
-	page := func(name string, p views.SignOut) Page { return Page{"sign-out-" + name, p.Component()} }
+	page := func(name string, p views.SignOut) Page { return Page{"sign-out-" + name, p.Prefix, p.Component()} }
 	return []Page{
 		page("usual", views.SignOut{Site: site(), SignedInAs: "ada@example.com"}),
 		page("hostile", views.SignOut{Site: prefixed(), SignedInAs: Markup}),

@@ -13,6 +13,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"github.com/dagpass/dagpass/assets"
 	"github.com/dagpass/dagpass/views/gallery"
 )
@@ -49,12 +51,12 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	address := strings.TrimPrefix(r.URL.Path, "/dagster")
 	if data, media, ok := assets.Open(address); ok {
 		w.Header().Set("Content-Type", media)
-		w.Write(data)
+		_, _ = w.Write(data) // a browser that went away asks again
 		return
 	}
 	for _, p := range gallery.Pages() {
 		if r.URL.Path == "/"+p.Name {
-			p.Component.Render(r.Context(), w)
+			templ.Handler(p.Component).ServeHTTP(w, r)
 			return
 		}
 	}
