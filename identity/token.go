@@ -166,7 +166,7 @@ func (s *Service) nextKeyFrom(keys []models.SigningKey) (time.Time, bool) {
 	if !last.After(now) {
 		return now, true
 	}
-	return last, last.Sub(now) < keyAhead
+	return last, last.Sub(now) <= keyAhead
 }
 
 func (s *Service) newKey(from time.Time) (models.SigningKey, error) {

@@ -167,19 +167,12 @@ type auditVerifyVerb struct{}
 
 // Run walks the whole chain.
 func (auditVerifyVerb) Run(ctx context.Context, env environment, io stdio) error {
-	cfg, err := env.load()
-	if err != nil {
+	return operate(ctx, env, io, func(s *identity.Service) error {
+		last, err := s.VerifyAudit(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(io.Out, "%d events, the chain is whole; its head is %s\n", last.Seq, last.Hash)
 		return err
-	}
-	s, err := store.Open(ctx, cfg.DatabaseURL.Reveal(), newLogger(cfg, io.Err))
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	last, err := s.VerifyChain(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(io.Out, "%d events, the chain is whole; its head is %s\n", last.Seq, last.Hash)
-	return nil
+	})
 }

@@ -1,0 +1,218 @@
+package identity_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dagpass/dagpass/identity"
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
+	"github.com/dagpass/dagpass/providers/providertest"
+)
+
+var ctx = context.Background()
+
+func TestSignIn(t *testing.T) {
+	each(t, func(w *world) {
+		in, p := w.signIn(providertest.Edgar)
+		if in.Next != "/runs?x=1" || p.Access.Role != policy.Viewer || p.User.Email != "edgar@example.com" {
+			w.t.Errorf("next %q, role %q, e-mail %q", in.Next, p.Access.Role, p.User.Email)
+		}
+		if e := w.lastEvent(); e.Event != "signin.finish" || e.Outcome != models.OutcomeOK || e.Actor.ID != p.User.ID {
+			w.t.Errorf("event %+v", e)
+		}
+	})
+}
+
+// One account per issuer and subject, however often and however many at once.
+func TestSameAccount(t *testing.T) {
+	each(t, func(w *world) {
+		var coming []identity.Return
+		for range 6 {
+			coming = append(coming, w.come(providertest.Ada))
+		}
+		var all sync.WaitGroup
+		for _, r := range coming {
+			all.Go(func() {
+				if _, err := w.Finish(ctx, r); err != nil {
+					w.t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if users, err := w.Users(ctx, ""); err != nil || len(users) != 1 {
+			w.t.Errorf("%d accounts, %v", len(users), err)
+		}
+	})
+}
+
+// A callback is refused before the provider is asked for anything.
+func TestCallbackRefused(t *testing.T) {
+	type change func(w *world, r *identity.Return)
+	table := map[string]struct {
+		change change
+		reason string
+		public *models.Error
+	}{
+		"no cookie":            {func(_ *world, r *identity.Return) { r.Sealed = "" }, "state", identity.ErrSignInExpired},
+		"forged cookie":        {func(_ *world, r *identity.Return) { r.Sealed = "1.00000000.AAAA" }, "state", identity.ErrSignInExpired},
+		"no state":             {func(_ *world, r *identity.Return) { r.Callback.State = "" }, "state", identity.ErrSignInExpired},
+		"both empty":           {func(_ *world, r *identity.Return) { r.Sealed, r.Callback.State = "", "" }, "state", identity.ErrSignInExpired},
+		"another state":        {func(_ *world, r *identity.Return) { r.Callback.State += "x" }, "state", identity.ErrSignInExpired},
+		"another's attempt":    {func(w *world, r *identity.Return) { r.Sealed = w.come(providertest.Violet).Sealed }, "state", identity.ErrSignInExpired},
+		"too late":             {func(w *world, _ *identity.Return) { w.clock.pass(10 * time.Minute) }, "state", identity.ErrSignInExpired},
+		"wrong iss":            {func(_ *world, r *identity.Return) { r.Callback.Issuer = "https://evil.example" }, "iss_mismatch", identity.ErrSignInFailed},
+		"error from provider":  {func(_ *world, r *identity.Return) { r.Callback.Code, r.Callback.Error = "", "access_denied" }, "denied", identity.ErrSignInCancelled},
+		"sealed for something": {func(w *world, r *identity.Return) { r.Sealed = sealElsewhere(w) }, "state", identity.ErrSignInExpired},
+	}
+	for name, row := range table {
+		t.Run(name, func(t *testing.T) {
+			w := onSQLite(t, policy.Gate{})
+			r := w.come(providertest.Ada)
+			row.change(w, &r)
+			_, err := w.Finish(ctx, r)
+			e := w.lastEvent()
+			if !errors.Is(err, row.public) || e.Reason != row.reason || e.Outcome != models.OutcomeRefused {
+				t.Errorf("%v; recorded %s %q", err, e.Outcome, e.Reason)
+			}
+			if n := w.idp.Requests(providertest.Token); n != 0 {
+				t.Errorf("the provider was asked for a token %d times", n)
+			}
+		})
+	}
+}
+
+// sealElsewhere is a value that we sealed ourselves, for another purpose.
+func sealElsewhere(w *world) string {
+	sealed, err := w.Keys.Seal("signing_key", "{}")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return sealed
+}
+
+func TestOtherSlotsAttempt(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	r := w.come(providertest.Ada)
+	r.Slot = "elsewhere"
+	if _, err := w.Finish(ctx, r); !errors.Is(err, identity.ErrNoProvider) {
+		t.Error(err)
+	}
+}
+
+// A state is spent once on the server, even if its cookie is kept.
+func TestReplay(t *testing.T) {
+	each(t, func(w *world) {
+		r := w.come(providertest.Ada)
+		if _, err := w.Finish(ctx, r); err != nil {
+			w.t.Fatal(err)
+		}
+		if _, err := w.Finish(ctx, r); !errors.Is(err, identity.ErrSignInExpired) || w.lastEvent().Reason != "state_spent" {
+			w.t.Errorf("%v, %q", err, w.lastEvent().Reason)
+		}
+	})
+}
+
+// What the provider does wrong is refused, recorded, and never leaks.
+func TestProviderMisbehaves(t *testing.T) {
+	table := map[string]struct {
+		fault  providertest.Fault
+		public *models.Error
+	}{
+		"wrong signature":  {providertest.Fault{Signature: providertest.WrongKey}, identity.ErrSignInFailed},
+		"no algorithm":     {providertest.Fault{Signature: providertest.AlgNone}, identity.ErrSignInFailed},
+		"another nonce":    {providertest.Fault{Claims: providertest.Set("nonce", "x")}, identity.ErrSignInFailed},
+		"another audience": {providertest.Fault{Claims: providertest.Set("aud", "x")}, identity.ErrSignInFailed},
+		"unverified":       {providertest.Fault{Claims: providertest.Set("email_verified", false)}, identity.ErrUnverifiedEmail},
+		"token endpoint":   {providertest.Fault{Endpoint: providertest.Token, Status: 500}, identity.ErrProviderFailed},
+	}
+	for name, row := range table {
+		t.Run(name, func(t *testing.T) {
+			w := onSQLite(t, policy.Gate{})
+			r := w.come(providertest.Ada)
+			w.idp.Misbehave(row.fault)
+			_, err := w.Finish(ctx, r)
+			if !errors.Is(err, row.public) {
+				t.Errorf("%v", err)
+			}
+			for _, secret := range w.idp.Secrets() {
+				if strings.Contains(err.Error(), secret) {
+					t.Errorf("the error holds a secret")
+				}
+			}
+			if users, _ := w.Users(ctx, ""); len(users) != 0 {
+				t.Errorf("%d accounts", len(users))
+			}
+		})
+	}
+}
+
+func TestAllowList(t *testing.T) {
+	table := map[string]struct {
+		gate   policy.Gate
+		person string
+		reason string // empty: gets in
+	}{
+		"empty list":              {policy.Gate{}, providertest.Violet, ""},
+		"domain":                  {policy.Gate{Domains: []string{"example.com"}}, providertest.Violet, ""},
+		"other domain":            {policy.Gate{Domains: []string{"example.org"}}, providertest.Ada, "address_not_allowed"},
+		"address":                 {policy.Gate{Emails: []string{"violet@example.com"}}, providertest.Violet, ""},
+		"other address":           {policy.Gate{Emails: []string{"violet@example.com"}}, providertest.Ada, "address_not_allowed"},
+		"group":                   {policy.Gate{Groups: []string{"editors"}}, providertest.Edgar, ""},
+		"not in the group":        {policy.Gate{Groups: []string{"editors"}}, providertest.Violet, "group_not_allowed"},
+		"group besides domain":    {policy.Gate{Domains: []string{"example.com"}, Groups: []string{"editors"}}, providertest.Violet, "group_not_allowed"},
+		"public, empty":           {policy.Gate{Public: true}, providertest.Violet, "not_on_a_list"},
+		"public, named an admin":  {policy.Gate{Public: true}, providertest.Ada, ""},
+		"public, says everyone":   {policy.Gate{Public: true, Everyone: true}, providertest.Violet, ""},
+		"google without hd claim": {policy.Gate{Domains: []string{"example.com"}, HostedDomain: true}, providertest.Violet, "address_not_allowed"},
+	}
+	for name, row := range table {
+		t.Run(name, func(t *testing.T) {
+			w := onSQLite(t, row.gate)
+			_, err := w.Finish(ctx, w.come(row.person))
+			if e := w.lastEvent(); e.Reason != row.reason || (err == nil) != (row.reason == "") {
+				t.Errorf("%v, recorded %q", err, e.Reason)
+			}
+		})
+	}
+}
+
+// DEFAULT_ROLE=none refuses whom no rule names.
+func TestNoRole(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	w.change(policy.Options{})
+	if _, err := w.Finish(ctx, w.come(providertest.Ada)); !errors.Is(err, identity.ErrNotAllowed) || w.lastEvent().Reason != "no_role" {
+		t.Errorf("%v, %q", err, w.lastEvent().Reason)
+	}
+}
+
+func TestProviderDownAtStart(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	w.idp.Misbehave(providertest.Fault{Endpoint: providertest.Discovery, Status: 503})
+	if _, err := w.Begin(ctx, "oidc", "/"); !errors.Is(err, identity.ErrProviderFailed) {
+		t.Error(err)
+	}
+	if states := w.Providers(ctx); len(states) != 1 || !states[0].Down {
+		t.Errorf("%+v", states)
+	}
+}
+
+// Refusals of one address beyond the limit become one event a minute.
+func TestRefusalsFold(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	from := models.WithRequest(ctx, models.Request{ID: "r", ClientIP: "203.0.113.9"})
+	before := len(w.events())
+	for range 200 {
+		_, _ = w.Finish(from, identity.Return{Slot: "oidc"})
+	}
+	w.clock.pass(time.Minute)
+	_, _ = w.Finish(from, identity.Return{Slot: "oidc"})
+	all := w.events()[before:]
+	if last := all[len(all)-1]; len(all) != 31 || last.Count != 171 {
+		t.Errorf("%d events, the last stands for %d", len(all), last.Count)
+	}
+}

@@ -1,0 +1,168 @@
+package identity_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dagpass/dagpass/identity"
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
+	"github.com/dagpass/dagpass/providers"
+	"github.com/dagpass/dagpass/providers/providertest"
+	"github.com/dagpass/dagpass/store"
+	"github.com/dagpass/dagpass/store/storetest"
+)
+
+// world is a service with a real store and a real OpenID provider, and a clock
+// that the test moves.
+type world struct {
+	*identity.Service
+	t     *testing.T
+	idp   *providertest.Server
+	clock *clock
+	rules *rules
+}
+
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at }
+
+func (c *clock) pass(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
+
+type rules struct {
+	mu sync.Mutex
+	p  *policy.Policy
+}
+
+func (r *rules) current() *policy.Policy { r.mu.Lock(); defer r.mu.Unlock(); return r.p }
+
+// change puts another policy in force.
+func (w *world) change(o policy.Options) {
+	w.t.Helper()
+	p, err := policy.New(o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.rules.mu.Lock()
+	defer w.rules.mu.Unlock()
+	w.rules.p = p
+}
+
+var viewers = policy.Options{DefaultRole: policy.Viewer, AdminEmails: []string{"ada@example.com"}}
+
+func each(t *testing.T, test func(w *world)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, s *store.Store) { test(newWorld(t, s, policy.Gate{})) })
+}
+
+func onSQLite(t *testing.T, gate policy.Gate) *world {
+	t.Helper()
+	return newWorld(t, storetest.SQLite(t), gate)
+}
+
+func newWorld(t *testing.T, s *store.Store, gate policy.Gate) *world {
+	t.Helper()
+	idp := providertest.New(t)
+	w := &world{t: t, idp: idp, clock: &clock{at: time.Now().UTC().Truncate(time.Millisecond)}, rules: &rules{}}
+	w.change(viewers)
+	w.Service = w.replica(s, gate, key(1))
+	return w
+}
+
+// replica is one more service on the same store, as another process would be.
+func (w *world) replica(s *store.Store, gate policy.Gate, keys ...[]byte) *identity.Service {
+	w.t.Helper()
+	ring, err := identity.NewKeyring(keys...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	service, err := identity.New(context.Background(), identity.Config{
+		Store: s, Doors: []identity.Door{{Provider: w.provider(), Gate: gate}}, Policy: w.rules.current, Keys: ring,
+		Site: models.Site{URL: &url.URL{Scheme: "http", Host: "localhost:3000"}}, Audience: "dagster",
+		SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return service
+}
+
+func (w *world) provider() providers.Provider {
+	w.t.Helper()
+	p, err := providers.NewOIDC(providers.OIDCConfig{
+		Slot: "oidc", Type: "oidc", Label: "Company", Issuer: w.idp.Issuer, ClientID: w.idp.ClientID, ClientSecret: w.idp.ClientSecret,
+		Scopes: []string{"openid", "profile", "email"}, GroupsClaim: "groups", EmailVerified: "required", Now: time.Now,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+func key(b byte) []byte {
+	k := make([]byte, 32)
+	k[0] = b
+	return k
+}
+
+// come brings a person to the callback: begun here, passed the provider.
+func (w *world) come(person string) identity.Return {
+	w.t.Helper()
+	begun, err := w.Begin(context.Background(), "oidc", "/runs?x=1")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cb, err := providers.ParseCallback(w.idp.Login(begun.Redirect, person))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return identity.Return{Slot: "oidc", Callback: cb, Sealed: begun.Sealed}
+}
+
+// signIn is a whole sign-in that must work.
+func (w *world) signIn(person string) (identity.SignedIn, *models.Principal) {
+	w.t.Helper()
+	in, err := w.Finish(context.Background(), w.come(person))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p, err := w.Authenticate(context.Background(), in.Token)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return in, p
+}
+
+// events are the audit trail's, in order.
+func (w *world) events() (all []models.Event) {
+	w.t.Helper()
+	links, err := w.Store.Links(context.Background(), 0, 1000)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, l := range links {
+		var e models.Event
+		if err := json.Unmarshal([]byte(l.Body), &e); err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+func (w *world) lastEvent() models.Event {
+	w.t.Helper()
+	all := w.events()
+	if len(all) == 0 {
+		w.t.Fatal("no event")
+	}
+	return all[len(all)-1]
+}
