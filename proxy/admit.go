@@ -1,0 +1,281 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/dagpass/dagpass/dagster"
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
+)
+
+// wish is what somebody wants of Dagster: a route, and on /graphql an
+// operation.
+type wish struct {
+	route dagster.Route
+	call  *dagster.Call
+}
+
+// pass is the proof that a wish was admitted. Only admit makes one, and nothing
+// is forwarded without one.
+type pass struct{ wish }
+
+// admit is the one door, for a request and for each operation on a socket: it
+// decides for the principal of the context, and records before it answers.
+func (p *Proxy) admit(ctx context.Context, w wish) (*pass, *refusal) {
+	d := w.decide(models.PrincipalOf(ctx))
+	if !d.Allowed {
+		return nil, p.turnAway(ctx, w, d, "permission_missing", notAllowed(w, d))
+	}
+	if err := p.recordAllowed(ctx, w, d); err != nil {
+		return nil, notRecorded(err)
+	}
+	return &pass{w}, nil
+}
+
+// turnAway records a refusal and gives it, or the one that says that recording
+// was not possible.
+func (p *Proxy) turnAway(ctx context.Context, w wish, d policy.Decision, reason string, no *refusal) *refusal {
+	if err := p.recordRefused(ctx, w, d, reason); err != nil {
+		return notRecorded(err)
+	}
+	return no
+}
+
+// decide holds everything that the wish needs against the access. The first
+// refusal decides; else the last need, which is the narrowest.
+func (w wish) decide(who *models.Principal) policy.Decision {
+	var access policy.Access
+	if who != nil {
+		access = who.Access
+	}
+	d := policy.Decide(access, w.route.Need)
+	if w.call == nil || !d.Allowed {
+		return d
+	}
+	for _, need := range w.call.Needs {
+		if d = policy.Decide(access, need); !d.Allowed {
+			return d
+		}
+	}
+	return d
+}
+
+// changes tells whether the wish would change anything in Dagster.
+func (w wish) changes() bool {
+	return w.route.Class == dagster.Report || (w.call != nil && w.call.Kind == dagster.Mutation)
+}
+
+// visit is a request at the door: what the checks have found out so far.
+type visit struct {
+	r *http.Request
+	wish
+	// misfit says that Dagster has no use for such a request.
+	misfit error
+	// query is the query string to forward, written anew.
+	query string
+	intro introduction
+}
+
+// door is the checks on the way to admit, in this order.
+func (p *Proxy) door() []func(*visit) *refusal {
+	return []func(*visit) *refusal{
+		p.place,      // what does the path mean? one that can be read in two ways means nothing
+		p.recognise,  // a stranger gets no further, and nothing of theirs is read
+		p.fits,       // what Dagster has no use for is refused whatever the role
+		p.sameOrigin, // no other site acts through this browser
+		p.read,       // what is asked? what is not understood is refused whatever the role
+		p.introduce,  // who is it, in the words that Dagster will hear?
+	}
+}
+
+func (p *Proxy) enter(v *visit) (*pass, *refusal) {
+	for _, check := range p.checks {
+		if no := check(v); no != nil {
+			return nil, no
+		}
+	}
+	return p.admit(v.r.Context(), v.wish)
+}
+
+// place decodes the path once more from what arrived. Whoever called us did so
+// already; it is cheap, and here it cannot be forgotten.
+func (p *Proxy) place(v *visit) *refusal {
+	path, err := dagster.CleanPath(v.r.URL.EscapedPath())
+	if err != nil {
+		return notUnderstood(err)
+	}
+	prefix := p.Site.Prefix()
+	rest, below := strings.CutPrefix(path, prefix)
+	switch {
+	case below && strings.HasPrefix(rest, "/"):
+		v.route, v.misfit = dagster.Classify(v.r.Method, rest, v.r.Header.Get("Accept"), isUpgrade(v.r))
+		v.route.Path = rest
+		return nil
+	case path == "/" || path == prefix:
+		return redirect(prefix + "/")
+	}
+	return nothingHere()
+}
+
+func (p *Proxy) recognise(v *visit) *refusal {
+	switch {
+	case models.PrincipalOf(v.r.Context()) != nil:
+		return nil
+	case v.misfit == nil && v.isPage():
+		return toSignIn(p.LoginURL(p.address(v)))
+	}
+	return stranger()
+}
+
+// isPage tells a person who opens an address from a program. Operations and
+// parts of the app are asked for by programs, whatever they accept.
+func (v *visit) isPage() bool {
+	switch v.route.Class {
+	case dagster.GraphQL, dagster.GraphiQL, dagster.Socket, dagster.Static, dagster.Report:
+		return false
+	}
+	return wantsPage(v.r)
+}
+
+func wantsPage(r *http.Request) bool {
+	h := r.Header
+	return models.WantsPage(r.Method, h.Get("Accept"), h.Get("Sec-Fetch-Mode"), h.Get("Sec-Fetch-Dest"))
+}
+
+// address is where the visit wanted to go, prefix and query included.
+func (p *Proxy) address(v *visit) string {
+	u := url.URL{Path: p.Site.Prefix() + v.route.Path, RawQuery: v.r.URL.RawQuery}
+	return u.RequestURI()
+}
+
+func (p *Proxy) fits(v *visit) *refusal {
+	if v.misfit != nil {
+		return notUnderstood(v.misfit)
+	}
+	return nil
+}
+
+// sameOrigin wants whatever may change something, and every socket, to come
+// from our own pages: the browser adds the cookie to other sites' requests too.
+func (p *Proxy) sameOrigin(v *visit) *refusal {
+	safe := v.r.Method == http.MethodGet || v.r.Method == http.MethodHead
+	if safe && v.route.Class != dagster.Socket {
+		return nil
+	}
+	origins := v.r.Header.Values("Origin")
+	if len(origins) <= 1 && p.Site.SameOrigin(v.r.Header.Get("Origin"), v.r.Header.Get("Sec-Fetch-Site")) {
+		return nil
+	}
+	return p.turnAway(v.r.Context(), v.wish, policy.Decision{Permission: v.route.Need}, "foreign_origin", foreignOrigin())
+}
+
+// read understands what is asked, and writes the query string anew.
+func (p *Proxy) read(v *visit) *refusal {
+	switch v.route.Class {
+	case dagster.GraphQL:
+		return p.readCall(v)
+	case dagster.Socket:
+		return checkSocket(v.r)
+	case dagster.GraphiQL:
+		return nil // its query string is for the script in the page
+	case dagster.Report:
+		if no := checkReport(v.r); no != nil {
+			return no
+		}
+	}
+	return v.readQuery()
+}
+
+func (p *Proxy) readCall(v *visit) *refusal {
+	body, err := readBody(v.r)
+	if err != nil {
+		return notUnderstood(err)
+	}
+	v.call, err = p.reader.ReadHTTP(v.r.Method, v.r.Header.Values("Content-Type"), v.r.URL.RawQuery, body)
+	if err != nil {
+		return p.notReadable(v, err)
+	}
+	v.query = operationQuery(v.call.Name)
+	return nil
+}
+
+// notReadable refuses what could not be read. Where it was understood all the
+// same, such as a mutation over GET, the audit trail tells what it was.
+func (p *Proxy) notReadable(v *visit, err error) *refusal {
+	no := notUnderstood(err)
+	if e := asDagsterError(err); e.Call != nil {
+		w := wish{route: v.route, call: e.Call}
+		return p.turnAway(v.r.Context(), w, policy.Decision{Permission: v.route.Need}, e.Reason, no)
+	}
+	return no
+}
+
+// readBody reads a whole GraphQL request and no more of a larger one than it
+// takes to see that it is.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > dagster.MaxBody {
+		return nil, errTooLarge
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, dagster.MaxBody+1))
+	if err != nil {
+		return nil, errBroken(err)
+	}
+	return body, nil
+}
+
+// maxOperationName bounds what a client can write into Dagster's access log,
+// in bytes.
+const maxOperationName = 128
+
+// operationQuery names the operation as Dagster's app does. Nobody but the
+// access log reads it.
+func operationQuery(name string) string {
+	if name == "" || len(name) > maxOperationName {
+		return ""
+	}
+	return "op=" + name // a GraphQL name needs no escaping
+}
+
+// checkReport lets through what Dagster reads as JSON: exactly this
+// Content-Type, or none at all (external_assets.py of dagster_webserver).
+func checkReport(r *http.Request) *refusal {
+	types := r.Header.Values("Content-Type")
+	if len(types) > 1 || (len(types) == 1 && types[0] != "application/json") {
+		return notUnderstood(errNotJSON)
+	}
+	if r.ContentLength > dagster.MaxBody {
+		return notUnderstood(errTooLarge)
+	}
+	return nil
+}
+
+// readQuery reads the query string and writes it anew, so that there is one way
+// to read it.
+func (v *visit) readQuery() *refusal {
+	if v.r.URL.RawQuery == "" {
+		return nil
+	}
+	values, err := url.ParseQuery(v.r.URL.RawQuery)
+	if err != nil {
+		return notUnderstood(errBadQuery(err))
+	}
+	v.query = values.Encode()
+	return nil
+}
+
+func (p *Proxy) introduce(v *visit) *refusal {
+	ctx := v.r.Context()
+	who := models.PrincipalOf(ctx)
+	assertion, err := p.Sign(ctx, who)
+	if err != nil {
+		return notSigned(err)
+	}
+	v.intro = introduction{
+		who: who, assertion: assertion, request: models.RequestOf(ctx), site: p.Site, alb: p.ALBHeaders,
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/dagpass/dagpass/dagster"
+	"github.com/dagpass/dagpass/models"
+)
+
+// trip is an admitted request on its way to Dagster and back.
+type trip struct {
+	*pass
+	v *visit
+	// status is Dagster's; zero until it answered.
+	status int
+	// failure is a fixed word where Dagster gave no answer.
+	failure string
+}
+
+type tripKey struct{}
+
+func tripOf(ctx context.Context) *trip { return ctx.Value(tripKey{}).(*trip) }
+
+// newForwarder tunes one ReverseProxy. Answers of unknown length are flushed as
+// they come, which httputil does by itself.
+func (p *Proxy) newForwarder() *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite:        p.rewrite,
+		ModifyResponse: p.receive,
+		ErrorHandler:   p.unanswered,
+		Transport:      p.transport,
+		BufferPool:     newBuffers(),
+		ErrorLog:       slog.NewLogLogger(p.Log.Handler(), slog.LevelWarn),
+	}
+}
+
+func (p *Proxy) forward(w http.ResponseWriter, v *visit, admitted *pass) {
+	t := &trip{pass: admitted, v: v, failure: "answer_broken"}
+	ctx := v.r.Context()
+	if admitted.changes() || (admitted.route.Class == dagster.Page && wantsPage(v.r)) {
+		p.Touch(ctx, v.intro.who)
+	}
+	defer p.returned(ctx, t) // also when the answer breaks off, which is a panic
+	p.forwarder.ServeHTTP(w, v.r.WithContext(context.WithValue(ctx, tripKey{}, t)))
+	if t.status != 0 {
+		t.failure = ""
+	}
+}
+
+// rewrite writes the request to Dagster from what was understood. Headers that
+// hold for one connection only, and those that Connection names, are gone
+// before; so nothing that is set here can be taken away by the client.
+func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
+	t, out := tripOf(r.In.Context()), r.Out
+	out.URL, out.Host = p.Upstream.at(t.route.Path, t.v.query), ""
+	out.TransferEncoding, out.Trailer = nil, nil
+	clean(out.Header)
+	t.v.intro.write(out.Header)
+	switch t.route.Class {
+	case dagster.GraphQL:
+		setCall(out, t.call)
+	case dagster.Report:
+		limitBody(out)
+	case dagster.GraphiQL:
+		out.Header["Accept"] = []string{"text/html"} // with anything else Dagster would run a query
+		dropBody(out)
+	default:
+		dropBody(out)
+	}
+}
+
+// setCall is the one way in which an operation reaches Dagster.
+func setCall(out *http.Request, c *dagster.Call) {
+	body := c.Body()
+	out.Method = http.MethodPost
+	out.Body = io.NopCloser(bytes.NewReader(body))
+	out.ContentLength = int64(len(body))
+	out.Header["Content-Type"] = []string{"application/json"}
+	delete(out.Header, "Content-Encoding")
+	if c.Kind == dagster.Query {
+		// On a connection that was just closed a query may be sent again. A
+		// mutation may not, whatever its Idempotency-Key: Dagster reads none.
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	}
+}
+
+func limitBody(out *http.Request) {
+	if out.Body != nil {
+		out.Body = http.MaxBytesReader(nil, out.Body, dagster.MaxBody)
+	}
+}
+
+func dropBody(out *http.Request) {
+	out.Body, out.ContentLength = nil, 0
+	delete(out.Header, "Content-Type")
+	delete(out.Header, "Content-Encoding")
+}
+
+// Values that many answers share; nothing appends to them.
+var (
+	frameSelf = []string{"frame-ancestors 'self'"}
+	sandboxed = []string{"sandbox, frame-ancestors 'self'"}
+	private   = []string{"private"}
+	nosniff   = []string{"nosniff"}
+)
+
+// receive looks at Dagster's answer before it goes to the client.
+func (p *Proxy) receive(res *http.Response) error {
+	t, h := tripOf(res.Request.Context()), res.Header
+	t.status = res.StatusCode
+	for _, name := range []string{"X-Dagster-Call-Counts", headerRequestID} {
+		delete(h, name)
+	}
+	keepCookies(h)
+	if h.Get("Cache-Control") == "" {
+		h["Cache-Control"] = private
+	}
+	protect(h, t.route.Sandbox)
+	return nil
+}
+
+// protect adds a policy of our own beside Dagster's; a browser enforces both
+// (Content Security Policy Level 3, §8.1). Content that users wrote gets a
+// sandbox: a script in a notebook must not act as whoever looks at it.
+func protect(h http.Header, sandbox bool) {
+	ours := frameSelf
+	if sandbox {
+		ours = sandboxed
+		h["X-Content-Type-Options"] = nosniff
+	}
+	if theirs := h["Content-Security-Policy"]; len(theirs) > 0 {
+		ours = []string{strings.Join(theirs, ", ") + ", " + ours[0]}
+	}
+	h["Content-Security-Policy"] = ours
+}
+
+// keepCookies drops a cookie that would take the place of ours.
+func keepCookies(h http.Header) {
+	if len(h["Set-Cookie"]) == 0 {
+		return
+	}
+	keep(h, "Set-Cookie", func(line string) string {
+		if name, _, _ := strings.Cut(line, "="); isOurCookie(name) {
+			return ""
+		}
+		return line
+	})
+}
+
+// unanswered is where a request ends to which Dagster gave no answer.
+func (p *Proxy) unanswered(w http.ResponseWriter, out *http.Request, err error) {
+	t := tripOf(out.Context())
+	t.status = 0
+	if t.v.r.Context().Err() != nil {
+		t.failure = "client_left"
+		w.WriteHeader(http.StatusBadGateway) // for the access log; nobody else is there
+		return
+	}
+	no := dagsterDown(err)
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		no = notUnderstood(errTooLarge)
+	}
+	t.failure = no.code
+	p.sendRefusal(w, t.v, no)
+}
+
+// returned closes the books on a trip.
+func (p *Proxy) returned(ctx context.Context, t *trip) {
+	switch {
+	case t.failure != "":
+		p.observe(t.route.Class, outcomeFailed)
+		p.recordAnswer(ctx, t.wish, models.OutcomeFailed, t.failure)
+	case t.status >= http.StatusBadRequest:
+		p.observe(t.route.Class, outcomeForwarded)
+		p.recordAnswer(ctx, t.wish, models.OutcomeFailed, "status_"+strconv.Itoa(t.status))
+	default:
+		p.observe(t.route.Class, outcomeForwarded)
+		p.recordAnswer(ctx, t.wish, models.OutcomeOK, "")
+	}
+}
+
+// buffers lends the memory through which answers are copied.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+func newBuffers() *buffers {
+	return &buffers{sync.Pool{New: func() any { return new([bufferSize]byte) }}}
+}
+
+// Get implements httputil.BufferPool.
+func (b *buffers) Get() []byte { return b.pool.Get().(*[bufferSize]byte)[:] }
+
+// Put implements httputil.BufferPool.
+func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }
