@@ -191,9 +191,9 @@ func TestGitHubListsEnd(t *testing.T) {
 // "acme/platform" must mean the team platform of acme and nothing else.
 func TestGitHubNamesAreNotAmbiguous(t *testing.T) {
 	for name, spoil := range map[string]func(*pt.GitHubPerson){
-		"a slash in a team":         func(p *pt.GitHubPerson) { p.Teams = []string{"evil/acme/platform"} },
-		"a slash in a organisation": func(p *pt.GitHubPerson) { p.Orgs = []string{"evil/acme"} },
-		"a team of nobody":          func(p *pt.GitHubPerson) { p.Teams = []string{"/platform"} },
+		"a slash in a team":          func(p *pt.GitHubPerson) { p.Teams = []string{"evil/acme/platform"} },
+		"a slash in an organisation": func(p *pt.GitHubPerson) { p.Orgs = []string{"evil/acme"} },
+		"a team of nobody":           func(p *pt.GitHubPerson) { p.Teams = []string{"/platform"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			somebody := octavia()

@@ -7,7 +7,7 @@ import (
 )
 
 // maxShelf bounds what is kept; a demonstration has a handful of people.
-const maxShelf = 10_000
+const maxShelf = 1000
 
 // shelf keeps values under random names for a while.
 type shelf[T any] struct {
@@ -26,7 +26,8 @@ func newShelf[T any](lifetime time.Duration) *shelf[T] {
 	return &shelf[T]{lifetime: lifetime, items: map[string]item[T]{}}
 }
 
-// put keeps a value and returns its name. A full shelf is swept, then emptied.
+// put keeps a value and returns its name. It drops what has expired, and from a
+// full shelf anything.
 func (s *shelf[T]) put(value T) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
