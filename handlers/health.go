@@ -48,8 +48,8 @@ func (s *Server) metrics(c echo.Context) error {
 	if s.MetricsToken == "" {
 		return models.ErrNotFound
 	}
-	given, _ := strings.CutPrefix(c.Request().Header.Get("Authorization"), "Bearer ")
-	if subtle.ConstantTimeCompare([]byte(models.Digest(given)), []byte(models.Digest(s.MetricsToken.Reveal()))) != 1 {
+	given, bearer := strings.CutPrefix(c.Request().Header.Get("Authorization"), "Bearer ")
+	if !bearer || subtle.ConstantTimeCompare([]byte(models.Digest(given)), []byte(models.Digest(s.MetricsToken.Reveal()))) != 1 {
 		return models.NewError(models.KindUnauthenticated, "unauthenticated", "The metrics token is missing or wrong.")
 	}
 	s.Metrics.handler().ServeHTTP(c.Response(), c.Request())
