@@ -78,8 +78,8 @@ func (l *list) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// client is what every provider has.
-type client struct {
+// Client is what every provider has.
+type Client struct {
 	ClientID      string        `env:"CLIENT_ID"`
 	ClientSecret  models.Secret `env:"CLIENT_SECRET"`
 	Label         string        `env:"LABEL"`
@@ -88,14 +88,14 @@ type client struct {
 
 // GoogleConfig is Google sign-in.
 type GoogleConfig struct {
-	client
+	Client
 	AllowedDomains list   `env:"ALLOWED_DOMAINS"`
 	Issuer         string `env:"ISSUER" envDefault:"https://accounts.google.com"`
 }
 
 // GitHubConfig is GitHub or GitHub Enterprise.
 type GitHubConfig struct {
-	client
+	Client
 	AllowedOrgs list   `env:"ALLOWED_ORGS"`
 	URL         string `env:"URL" envDefault:"https://github.com"`
 }
@@ -103,7 +103,7 @@ type GitHubConfig struct {
 // OIDCConfig is one slot.
 type OIDCConfig struct {
 	Slot string `env:"-"`
-	client
+	Client
 	Issuer         string `env:"ISSUER"`
 	Scopes         string `env:"SCOPES" envDefault:"openid profile email"`
 	AllowedDomains list   `env:"ALLOWED_DOMAINS"`
@@ -274,7 +274,7 @@ func (l *loader) parseProblems(prefix string, err error) {
 
 // variable finds the environment name of a struct field.
 func (l *loader) variable(prefix, field string) string {
-	for _, t := range []any{Config{}, client{}, GoogleConfig{}, GitHubConfig{}, OIDCConfig{}} {
+	for _, t := range []any{Config{}, Client{}, GoogleConfig{}, GitHubConfig{}, OIDCConfig{}} {
 		if f, ok := reflect.TypeOf(t).FieldByName(field); ok && f.Tag.Get("env") != "" {
 			return "DAGPASS_" + prefix + f.Tag.Get("env")
 		}

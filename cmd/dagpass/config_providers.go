@@ -14,7 +14,7 @@ import (
 type provider struct {
 	slot, kind string // kind is google, github or oidc
 	prefix     string // of its variables, without DAGPASS_
-	client
+	Client
 	issuer string
 	public bool // anybody can open an account there
 	groups bool // it can send groups
@@ -26,20 +26,20 @@ type provider struct {
 func (c *Config) providers() []provider {
 	var all []provider
 	if c.configured("GOOGLE_") {
-		p := provider{slot: "google", kind: "google", prefix: "GOOGLE_", client: c.Google.client, issuer: c.Google.Issuer}
+		p := provider{slot: "google", kind: "google", prefix: "GOOGLE_", Client: c.Google.Client, issuer: c.Google.Issuer}
 		p.public = publicIssuer(p.issuer)
 		p.gate = newGate(p, c.Google.AllowedDomains, nil, nil)
 		p.gate.HostedDomain = true
 		all = append(all, p)
 	}
 	if c.configured("GITHUB_") {
-		p := provider{slot: "github", kind: "github", prefix: "GITHUB_", client: c.GitHub.client, issuer: c.GitHub.URL}
+		p := provider{slot: "github", kind: "github", prefix: "GITHUB_", Client: c.GitHub.Client, issuer: c.GitHub.URL}
 		p.public = hostOf(p.issuer) == "github.com"
 		p.gate = newGate(p, nil, c.GitHub.AllowedOrgs, nil)
 		all = append(all, p)
 	}
 	for _, o := range c.OIDC {
-		p := provider{slot: o.Slot, kind: "oidc", prefix: "OIDC_" + slotName(o.Slot) + "_", client: o.client, issuer: o.Issuer, groups: true}
+		p := provider{slot: o.Slot, kind: "oidc", prefix: "OIDC_" + slotName(o.Slot) + "_", Client: o.Client, issuer: o.Issuer, groups: true}
 		p.public = publicIssuer(p.issuer)
 		p.gate = newGate(p, o.AllowedDomains, nil, o.AllowedGroups)
 		all = append(all, p)
