@@ -297,6 +297,8 @@ func TestOrigin(t *testing.T) {
 		{[]string{"Sec-Fetch-Site", "same-origin"}, 200},
 		{[]string{}, 403},
 		{[]string{"Origin", "null"}, 403},
+		{[]string{"Origin", "null", "Sec-Fetch-Site", "same-origin"}, 200}, // our own form: its page sends no referrer
+		{[]string{"Origin", "null", "Sec-Fetch-Site", "cross-site"}, 403},  // a sandboxed frame
 		{[]string{"Origin", "http://evil.example"}, 403},
 		{[]string{"Origin", "http://evil.example", "Sec-Fetch-Site", "same-origin"}, 403},
 		{[]string{"Sec-Fetch-Site", "same-site"}, 403},

@@ -41,9 +41,11 @@ func withPort(host, scheme string) string {
 
 // SameOrigin judges an unsafe request or a socket by its Origin header, else
 // by Sec-Fetch-Site (Fetch Metadata §2.1). With neither it is refused: every
-// browser of today sends one of them.
+// browser of today sends one of them. "null" says nothing about the origin: a
+// form of a page with Referrer-Policy no-referrer sends it (Fetch §3.2.5), and
+// so does a sandboxed frame, which Sec-Fetch-Site calls cross-site.
 func (s Site) SameOrigin(origin, fetchSite string) bool {
-	if origin != "" {
+	if origin != "" && origin != "null" {
 		return strings.EqualFold(origin, s.Origin())
 	}
 	return fetchSite == "same-origin"
