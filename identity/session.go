@@ -54,8 +54,7 @@ func (s *Service) recognise(ctx context.Context, key string, token models.Secret
 		s.sessions.Remove(key)
 		return nil, ErrUnauthenticated
 	}
-	p := s.principal(session, user, identity)
-	p.TokenHash = key
+	p := s.principal(key, session, user, identity)
 	s.sessions.Add(key, recognised{p, asked.Add(recogniseFor), session.LastSeenAt})
 	return p, nil
 }
@@ -70,9 +69,9 @@ func (s *Service) holds(session models.Session, user models.User, identity model
 	return ok
 }
 
-func (s *Service) principal(session models.Session, user models.User, identity models.Identity) *models.Principal {
+func (s *Service) principal(hash string, session models.Session, user models.User, identity models.Identity) *models.Principal {
 	return &models.Principal{
-		User: user, Identity: identity, SessionID: session.ID, SignedInAt: session.CreatedAt,
+		User: user, Identity: identity, SessionID: session.ID, TokenHash: hash, SignedInAt: session.CreatedAt,
 		ExpiresAt: session.Ends(s.SessionIdle), Access: s.access(identity),
 	}
 }
@@ -90,7 +89,7 @@ func (s *Service) Still(ctx context.Context, p *models.Principal) (*models.Princ
 	if !s.holds(session, user, identity) {
 		return nil, ErrUnauthenticated
 	}
-	return s.principal(session, user, identity), nil
+	return s.principal(p.TokenHash, session, user, identity), nil
 }
 
 // Touch notes activity: a page load or a mutation, not the polling of an open
