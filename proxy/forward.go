@@ -30,8 +30,8 @@ type tripKey struct{}
 
 func tripOf(ctx context.Context) *trip { return ctx.Value(tripKey{}).(*trip) }
 
-// newForwarder tunes one ReverseProxy. Answers of unknown length are flushed as
-// they come, which httputil does by itself.
+// newForwarder tunes one ReverseProxy. What Dagster sends is passed on as it
+// comes, also when its length is known.
 func (p *Proxy) newForwarder() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
@@ -39,6 +39,7 @@ func (p *Proxy) newForwarder() *httputil.ReverseProxy {
 		ErrorHandler:   p.unanswered,
 		Transport:      p.transport,
 		BufferPool:     newBuffers(),
+		FlushInterval:  -1,
 		ErrorLog:       slog.NewLogLogger(p.Log.Handler(), slog.LevelWarn),
 	}
 }
