@@ -1,0 +1,194 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A child is a command that we start in front of which we serve: Dagster for
+// wrap and demo, pip for the demo's first run.
+//
+// It has a process group of its own. A terminal's Ctrl-C therefore reaches us
+// alone, and the group gets it from us exactly once: dagster dev gives up its
+// orderly end when it is interrupted twice. What the child leaves behind in its
+// group ends with it, and all of the group ends when we do, even by SIGKILL: a
+// webserver that outlived us would answer on its port to everybody on the
+// machine. A process that leaves the group on purpose (setsid) is not followed.
+//
+// Being in the background of the terminal, a child that reads from the terminal
+// is stopped by it; Dagster does not, and a pipe or file is handed through.
+type child struct {
+	cmd   *exec.Cmd
+	guard *guard
+	told  os.Signal // the last signal that was handed on, or nil
+}
+
+const (
+	// endWithin is how long a child may take to end once the server is lost:
+	// dagster dev needs about four seconds.
+	endWithin = 15 * time.Second
+	// leaveWithin is how long those may take whom the child left behind.
+	leaveWithin = 3 * time.Second
+	// pipesWithin is how long output may still come from them, where it is not
+	// a file and has to be copied.
+	pipesWithin = time.Second
+)
+
+// startChild starts cmd under a guard. The guard comes first, so that there is
+// no child without one.
+func startChild(cmd *exec.Cmd) (*child, error) {
+	g, err := startGuard()
+	if err != nil {
+		return nil, fmt.Errorf("cannot watch over %s: %w", cmd.Args[0], err)
+	}
+	cmd.SysProcAttr = ownGroup()
+	cmd.WaitDelay = pipesWithin
+	if err := cmd.Start(); err != nil {
+		g.dismiss()
+		return nil, err
+	}
+	g.watch(cmd.Process.Pid)
+	return &child{cmd: cmd, guard: g}, nil
+}
+
+// tend waits for the child and hands it the signals that we get meanwhile. When
+// lost is closed the child is ended. The status is the one a shell would show:
+// 128 + n for signal n.
+func (c *child) tend(signals <-chan os.Signal, lost <-chan struct{}) int {
+	exited := make(chan int, 1)
+	go func() { exited <- c.wait() }()
+	var late <-chan time.Time
+	for {
+		select {
+		case status := <-exited:
+			return status
+		case s := <-signals:
+			c.told = s
+			signalGroup(c.cmd.Process.Pid, s.(syscall.Signal))
+		case <-lost:
+			lost, late = nil, time.After(endWithin)
+			signalGroup(c.cmd.Process.Pid, syscall.SIGTERM)
+		case <-late:
+			signalGroup(c.cmd.Process.Pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// wait ends what the child leaves behind before it tells the status.
+func (c *child) wait() int {
+	// The error repeats the status, or says that output was cut off because
+	// somebody left behind still held it.
+	_ = c.cmd.Wait()
+	endGroup(c.cmd.Process.Pid)
+	c.guard.dismiss()
+	return exitStatus(c.cmd.ProcessState)
+}
+
+// cannotStart says why, and ends as a shell does: 127 for a command that is not
+// there, 126 for one that may not be run.
+func cannotStart(cmd *exec.Cmd, err error, io stdio) error {
+	fmt.Fprintf(io.Err, "dagpass: cannot start %s: %s\n", cmd.Args[0], err)
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		return exitError{127}
+	}
+	return exitError{126}
+}
+
+// catchSignals takes over the signals that a child is to have.
+func catchSignals() (signals chan os.Signal, release func()) {
+	signals = make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	return signals, func() { signal.Stop(signals) }
+}
+
+// interrupted is how we end when a signal came before there was a child to
+// have it.
+func interrupted(s os.Signal) error { return exitError{128 + int(s.(syscall.Signal))} }
+
+// serveAround serves, starts cmd once we listen, and calls up then. When the
+// child ends we stop serving and end as it did; when serving fails the child is
+// not started, or is ended.
+//
+// Signals are the child's: serving goes on until it has ended, so that it can
+// be seen to end.
+func serveAround(ctx context.Context, cfg Config, io stdio, cmd *exec.Cmd, signals <-chan os.Signal, up func(context.Context)) error {
+	if cmd.Err != nil {
+		return cannotStart(cmd, cmd.Err, io)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	listening, lost := make(chan struct{}), make(chan struct{})
+	var served error
+	go func() {
+		defer close(lost)
+		served = serveWith(ctx, cfg, io, func(net.Addr) { close(listening) })
+	}()
+	select {
+	case <-lost:
+		return served
+	case s := <-signals:
+		stop()
+		<-lost
+		return cmp.Or(served, interrupted(s))
+	case <-listening:
+	}
+	err := runBeside(ctx, cmd, io, signals, lost, up)
+	stop()
+	<-lost
+	return cmp.Or(served, err) // of two ends, ours is the one to explain
+}
+
+// runBeside runs the child to its end.
+func runBeside(ctx context.Context, cmd *exec.Cmd, io stdio, signals <-chan os.Signal, lost <-chan struct{}, up func(context.Context)) error {
+	c, err := startChild(cmd)
+	if err != nil {
+		return cannotStart(cmd, err, io)
+	}
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	go up(ctx)
+	if status := c.tend(signals, lost); status != 0 {
+		return exitError{status}
+	}
+	return nil
+}
+
+// freePort finds a port of 127.0.0.1 that nobody listens on. Between this and
+// the child's own listening somebody else may take it; the child then fails.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return port(l.Addr()), nil
+}
+
+// without drops the variables whose names begin with one of the prefixes.
+func without(environ []string, prefixes ...string) []string {
+	var kept []string
+	for _, entry := range environ {
+		if !hasAnyPrefix(entry, prefixes) {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
+
+func hasAnyPrefix(s string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,27 @@
+//go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
+
+package main
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// guard would need process groups, which this system does not have. Without
+// them Dagster could outlive us with its port open, so that wrap and demo are
+// refused here.
+type guard struct{}
+
+var errNoGroups = errors.New("dagpass wrap and dagpass demo need Linux, macOS or a BSD; start Dagster yourself and use dagpass serve")
+
+func startGuard() (*guard, error)       { return nil, errNoGroups }
+func lockFile(string) (*os.File, error) { return nil, errNoGroups }
+
+func (*guard) watch(int) {}
+func (*guard) dismiss()  {}
+
+func ownGroup() *syscall.SysProcAttr    { return nil }
+func signalGroup(int, syscall.Signal)   {}
+func endGroup(int)                      {}
+func exitStatus(p *os.ProcessState) int { return p.ExitCode() }
