@@ -1,6 +1,6 @@
-// The certified OpenID provider with three accounts, for the end-to-end tests.
+// The certified OpenID provider, for the end-to-end tests.
 // One argument: JSON with modules (the node_modules folder), port, issuer,
-// client_id, client_secret, redirect_uris.
+// client_id, client_secret, redirect_uris, post_logout_redirect_uris.
 const config = JSON.parse(process.argv[2]);
 const { default: Provider } = await import(`${config.modules}/oidc-provider/lib/index.js`);
 
@@ -12,7 +12,7 @@ const account = (id) => ({
     sub: id,
     name: id,
     email: `${id}@example.com`,
-    email_verified: id in groups,
+    email_verified: id !== 'uma',
     groups: groups[id] ?? [],
   }),
 });
@@ -22,6 +22,7 @@ const provider = new Provider(config.issuer, {
     client_id: config.client_id,
     client_secret: config.client_secret,
     redirect_uris: config.redirect_uris,
+    post_logout_redirect_uris: config.post_logout_redirect_uris,
     // Plain http is for loopback, which counts as native.
     application_type: 'native',
     token_endpoint_auth_method: 'client_secret_basic',

@@ -6,11 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -123,13 +126,13 @@ func (p *Page) AwaitLocation(prefix string) {
 }
 
 // Await waits until a JavaScript expression is true. It asks anew each time,
-// so that a page that goes away in between is no error.
+// so that a page that goes away in between is no error. A promise is awaited.
 func (p *Page) Await(what, expression string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	for {
-		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression)); err == nil && ok {
+		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression, chromedp.EvalAwaitPromise)); err == nil && ok {
 			return
 		}
 		select {
@@ -157,6 +160,30 @@ func (p *Page) Evaluate(expression string) string {
 	p.t.Helper()
 	value := "(async () => JSON.stringify(await (" + expression + ")) ?? 'null')()"
 	return run(p, expression, chromedp.Evaluate[string](value, chromedp.EvalAwaitPromise))
+}
+
+// SocketMessages begins to listen to WebSockets; what it returns gives all
+// that has come through them until then.
+func (p *Page) SocketMessages() func() []string {
+	p.t.Helper()
+	var mu sync.Mutex
+	var messages []string
+	frames := chromedp.Events(p.ctx, network.WebSocketFrameReceived)
+	go func() {
+		for frame, err := range frames {
+			if err != nil {
+				return // the page is closed
+			}
+			mu.Lock()
+			messages = append(messages, string(frame.Response.PayloadData))
+			mu.Unlock()
+		}
+	}()
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(messages)
+	}
 }
 
 // Dark asks pages to show themselves as they do at night.

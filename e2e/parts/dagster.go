@@ -22,20 +22,32 @@ type Dagster struct {
 	ask     io.Writer
 }
 
-// StartDagster starts a webserver with its own DAGSTER_HOME. flags are those
-// of dagster-webserver; prefix is its --path-prefix and may be empty.
-func StartDagster(t testing.TB, prefix string, flags ...string) *Dagster {
+// DagsterOptions are what differs from one webserver to the next.
+type DagsterOptions struct {
+	PathPrefix string   // its --path-prefix
+	Flags      []string // further ones of dagster-webserver
+	// Issuer is whose assertions its run coordinator believes
+	// (testdata/dagster/coordinator.py).
+	Issuer string
+}
+
+// StartDagster starts a webserver with its own DAGSTER_HOME.
+func StartDagster(t testing.TB, o DagsterOptions) *Dagster {
 	t.Helper()
-	home, port := dagsterHome(t), FreePort(t)
-	d := &Dagster{URL: loopback(port, prefix), Home: home}
-	args := append([]string{"-w", "workspace.yaml", "-h", "127.0.0.1", "-p", port}, flags...)
-	if prefix != "" {
-		args = append(args, "--path-prefix", prefix)
+	port := FreePort(t)
+	d := &Dagster{URL: loopback(port, o.PathPrefix), Home: dagsterHome(t)}
+	args := append([]string{"-w", "workspace.yaml", "-h", "127.0.0.1", "-p", port}, o.Flags...)
+	if o.PathPrefix != "" {
+		args = append(args, "--path-prefix", o.PathPrefix)
 	}
 	// In its own folder: the notebook route reads only below the working one.
-	d.Process = Start(t, ours("testdata", "dagster"), d.environment(t), DagsterBin(t, "dagster-webserver"), args...)
+	env := append(DagsterEnvironment(t, d.Home), "ASSERTION_ISSUER="+o.Issuer)
+	d.Process = Start(t, Workspace(), env, DagsterBin(t, "dagster-webserver"), args...)
 	return d
 }
+
+// Workspace returns the folder of the sample workspace.
+func Workspace() string { return ours("testdata", "dagster") }
 
 // DagsterBin returns the path of a program in the cached Python environment.
 func DagsterBin(t testing.TB, program string) string {
@@ -52,8 +64,10 @@ func (d *Dagster) Await(t testing.TB) {
 	d.openStorage(t)
 }
 
-func (d *Dagster) environment(t testing.TB) []string {
-	return environment(t, "DAGSTER_HOME="+d.Home, "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
+// DagsterEnvironment returns what a Dagster program needs to use this home.
+func DagsterEnvironment(t testing.TB, home string) []string {
+	t.Helper()
+	return Environment(t, "DAGSTER_HOME="+home, "PYTHONPATH="+Workspace(), "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
 }
 
 func dagsterHome(t testing.TB) string {
@@ -120,7 +134,7 @@ func (d *Dagster) State(t testing.TB) State {
 func (d *Dagster) openStorage(t testing.TB) {
 	t.Helper()
 	cmd := exec.Command(DagsterBin(t, "python"), ours("testdata", "dagster", "storage.py"))
-	cmd.Env, cmd.Stderr = d.environment(t), os.Stderr
+	cmd.Env, cmd.Stderr = DagsterEnvironment(t, d.Home), os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

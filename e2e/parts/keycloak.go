@@ -52,7 +52,7 @@ func (k *Keycloak) Await(t testing.TB) {
 // The first tier of the compiler alone: a server that lives for a minute
 // never earns back what the second one costs.
 func keycloakEnvironment(t testing.TB) []string {
-	return environment(t, "JAVA_OPTS_KC_HEAP=-Xms128m -Xmx400m", "JAVA_OPTS_APPEND=-XX:TieredStopAtLevel=1")
+	return Environment(t, "JAVA_OPTS_KC_HEAP=-Xms128m -Xmx400m", "JAVA_OPTS_APPEND=-XX:TieredStopAtLevel=1")
 }
 
 func keycloakHome(t testing.TB, path ...string) string {

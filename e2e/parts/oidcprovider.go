@@ -7,28 +7,39 @@ import (
 )
 
 // OIDCProvider is npm's oidc-provider, a certified OpenID provider. Its login
-// page takes any account name; accounts "ada", "edda" and "vic" have the same
-// address and groups as in Keycloak, others have no verified address.
+// page takes any name as an account with the address NAME@example.com; "ada",
+// "edda" and "vic" have the same groups as in Keycloak, "uma" has no verified
+// address there either.
 type OIDCProvider struct {
 	*Process
 	Issuer, ClientID, ClientSecret string
 }
 
-// StartOIDCProvider starts a provider that knows one client with these
-// redirect URIs: unlike Keycloak it takes no wildcard, as the standard says.
-func StartOIDCProvider(t testing.TB, redirectURIs ...string) *OIDCProvider {
+// OIDCProviderOptions are what its one client is registered with. On loopback
+// any port will do (RFC 8252 section 7.3), so that addresses have none.
+type OIDCProviderOptions struct {
+	Port                      string // to listen on; a free one when empty
+	RedirectURIs, AfterLogout []string
+}
+
+// StartOIDCProvider starts a provider that remembers nothing of former ones.
+func StartOIDCProvider(t testing.TB, o OIDCProviderOptions) *OIDCProvider {
 	t.Helper()
-	port := FreePort(t)
-	o := &OIDCProvider{Issuer: loopback(port, ""), ClientID: "dagpass", ClientSecret: "oidc-provider-test-client-secret"}
+	port := o.Port
+	if port == "" {
+		port = FreePort(t)
+	}
+	p := &OIDCProvider{Issuer: loopback(port, ""), ClientID: "dagpass", ClientSecret: "oidc-provider-test-client-secret"}
 	config, err := json.Marshal(map[string]any{
-		"modules": Cached(t, "oidc-provider", "node_modules"), "port": port, "issuer": o.Issuer,
-		"client_id": o.ClientID, "client_secret": o.ClientSecret, "redirect_uris": redirectURIs,
+		"modules": Cached(t, "oidc-provider", "node_modules"), "port": port, "issuer": p.Issuer,
+		"client_id": p.ClientID, "client_secret": p.ClientSecret,
+		"redirect_uris": o.RedirectURIs, "post_logout_redirect_uris": append([]string{}, o.AfterLogout...),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Process = Start(t, t.TempDir(), environment(t), "node", ours("oidc-provider", "server.mjs"), string(config))
-	return o
+	p.Process = Start(t, t.TempDir(), Environment(t), "node", ours("oidc-provider", "server.mjs"), string(config))
+	return p
 }
 
 // Await waits until the provider answers, about a quarter of a second.

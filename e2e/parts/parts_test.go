@@ -19,8 +19,8 @@ import (
 // One test for all, as they start side by side; each says how long it took.
 func TestParts(t *testing.T) {
 	began := time.Now()
-	keycloak, dagster := StartKeycloak(t), StartDagster(t, "/data")
-	provider := StartOIDCProvider(t, "http://127.0.0.1:1/callback")
+	keycloak, dagster := StartKeycloak(t), StartDagster(t, DagsterOptions{PathPrefix: "/data"})
+	provider := StartOIDCProvider(t, OIDCProviderOptions{RedirectURIs: []string{"http://127.0.0.1/callback"}})
 	chromium := StartChromium(t)
 	for _, part := range []struct {
 		name  string
@@ -142,7 +142,7 @@ func serveUntilKilled(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := Start(t, t.TempDir(), environment(t, "FIFO="+fifo), "sh", "-c",
+	p := Start(t, t.TempDir(), Environment(t, "FIFO="+fifo), "sh", "-c",
 		`exec 4<>"$FIFO"; sh -c "trap : TERM; while :; do sleep 60; done" & echo up; wait; wait; sleep 60`)
 	p.Await(t, time.Minute, func(context.Context) error {
 		if tail(p.Log, 10) == "" {

@@ -172,9 +172,9 @@ func ours(path ...string) string {
 	return filepath.Join(append([]string{filepath.Dir(file), ".."}, path...)...)
 }
 
-// environment returns what every part needs of ours, and nothing else:
+// Environment returns what every part needs of ours, and nothing else:
 // no setting of whoever runs the tests changes what is tested.
-func environment(t testing.TB, more ...string) []string {
+func Environment(t testing.TB, more ...string) []string {
 	t.Helper()
 	env := []string{"HOME=" + t.TempDir(), "LC_ALL=C.UTF-8"}
 	for _, name := range []string{"PATH", "JAVA_HOME", "TMPDIR"} {

@@ -1,0 +1,226 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dagpass/dagpass/e2e/parts"
+)
+
+// A spelling is one way to bring an operation to Dagster's /graphql.
+type spelling struct {
+	name        string
+	method      string
+	path        string // %Q stands for the operation, query-escaped
+	contentType string
+	body        string // %J stands for the operation as a JSON string, %R for it raw
+	// runs tells whether Dagster, asked directly, runs it: the control
+	// without which a refusal proves nothing.
+	runs bool
+}
+
+const jsonType = "application/json"
+
+var spellings = []spelling{
+	{"as the UI does", "POST", "/graphql?op=X", jsonType, `{"query":%J}`, true},
+	{"with a charset", "POST", "/graphql", "application/json; charset=utf-8", `{"query":%J}`, true},
+	{"GET with the query string", "GET", "/graphql?query=%Q", "", "", true},
+	{"form, from the query string", "POST", "/graphql?query=%Q", "application/x-www-form-urlencoded", "query={version}", true},
+	{"multipart, from the query string", "POST", "/graphql?query=%Q", "multipart/form-data; boundary=x", "--x--", true},
+	{"text, from the query string", "POST", "/graphql?query=%Q", "text/plain", `{"query":"{version}"}`, true},
+	{"no content type, from the query string", "POST", "/graphql?query=%Q", "", `{"query":"{version}"}`, true},
+	{"a simple request that holds the words", "POST", "/graphql", "text/plain; application/json", `{"query":%J}`, true},
+	{"a raw body", "POST", "/graphql", "application/graphql", `%R`, true},
+	{"a raw body under another type", "POST", "/graphql", "application/graphql-response+json", `%R`, true},
+	{"a raw body in a parameter", "POST", "/graphql", "text/plain; application/graphql", `%R`, true},
+	{"a second key in other letters", "POST", "/graphql", jsonType, `{"query":%J,"Query":"{version}"}`, true},
+	{"the same key twice", "POST", "/graphql", jsonType, `{"query":"{version}","query":%J}`, true},
+	{"an escaped path", "POST", "/graph%71l", jsonType, `{"query":%J}`, true},
+	{"an escaped key", "POST", "/graphql", jsonType, `{"quer\u0079":%J}`, true},
+	{"an operation chosen by name", "POST", "/graphql", jsonType, `{"query":%J,"operationName":"Run"}`, true},
+	{"a harmless operation beside it", "POST", "/graphql", jsonType, `{"query":"query Look {version} %E","operationName":"Run"}`, true},
+	{"behind a comment and a comma", "POST", "/graphql", jsonType, `{"query":"# {version}\n,,%E"}`, true},
+	{"variables as a string", "POST", "/graphql", jsonType, `{"query":%J,"variables":"{}"}`, true},
+	{"a batch", "POST", "/graphql", jsonType, `[{"query":%J}]`, false},
+	{"another method", "PUT", "/graphql", jsonType, `{"query":%J}`, false},
+	{"a slash too many", "POST", "/graphql/", jsonType, `{"query":%J}`, false},
+	{"two slashes", "POST", "//graphql", jsonType, `{"query":%J}`, false},
+	{"another case", "POST", "/GraphQL", jsonType, `{"query":%J}`, false},
+}
+
+// shapes are ways to write the mutation inside the document.
+var shapes = []struct{ name, document string }{
+	{"an alias", `mutation Run { version: %F }`},
+	{"a fragment", `mutation Run { ...A } fragment A on Mutation { %F }`},
+	{"fragments in fragments", `mutation Run { ...A } fragment A on Mutation { ... on Mutation { ...B } } fragment B on Mutation { %F }`},
+	{"behind __typename", `mutation Run { __typename %F }`},
+	{"included by a variable", `mutation Run($yes: Boolean = true) { %F @include(if: $yes) }`},
+	{"a description that looks harmless", "\"\"\"query {version}\"\"\" mutation Run { %F }"},
+}
+
+// roles asks for mutations in every spelling: as a viewer, whom Dagster's own
+// storage must not have noticed, and as an editor.
+func roles(t *testing.T, w *world) {
+	s := w.serve(t, w.settings(t, w.dagster.URL))
+	viewer := signedIn(t, s, "certified", parts.Viewer)
+	editor := signedIn(t, s, "certified", parts.Editor)
+	t.Run("Dagster alone runs it", func(t *testing.T) { control(t, w) })
+	t.Run("a viewer changes nothing", func(t *testing.T) { viewerChangesNothing(t, w, viewer) })
+	t.Run("nobody changes anything", func(t *testing.T) { viewerChangesNothing(t, w, newPerson(s.URL)) })
+	t.Run("a viewer reads", func(t *testing.T) { viewerReads(t, viewer) })
+	t.Run("an editor works", func(t *testing.T) { editorWorks(t, w, editor) })
+	t.Run("a mutation over GET is refused to editors too", func(t *testing.T) { noMutationOverGET(t, w, editor) })
+}
+
+// field is a quick mutation that leaves a trace in the storage.
+func field(partition string) string {
+	return fmt.Sprintf(`addDynamicPartition(repositorySelector: {repositoryLocationName: "sales", repositoryName: "__repository__"}, `+
+		`partitionsDefName: "customers", partitionKey: "%s") { __typename }`, partition)
+}
+
+// request writes a document in a spelling. base has no slash at its end.
+func (s spelling) request(t *testing.T, base, document string) *http.Request {
+	t.Helper()
+	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(document)
+	body := strings.NewReplacer("%J", `"`+quoted+`"`, "%E", quoted, "%R", document).Replace(s.body)
+	req, err := http.NewRequest(s.method, base+strings.Replace(s.path, "%Q", url.QueryEscape(document), 1), strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.contentType != "" {
+		req.Header.Set("Content-Type", s.contentType)
+	}
+	return req
+}
+
+// control holds that each spelling is worth refusing: what Dagster does when
+// nobody stands in front of it.
+func control(t *testing.T, w *world) {
+	alone := newPerson(w.dagster.URL)
+	for i, s := range spellings {
+		t.Run(s.name, func(t *testing.T) {
+			partition := fmt.Sprintf("control-%d", i)
+			before := len(w.dagster.State(t).Partitions)
+			alone.do(t, s.request(t, w.dagster.URL, `mutation Run { `+field(partition)+` }`))
+			if ran := len(w.dagster.State(t).Partitions) > before; ran != s.runs {
+				t.Errorf("Dagster ran it: %v, want %v", ran, s.runs)
+			}
+		})
+	}
+	for i, shape := range shapes {
+		t.Run(shape.name, func(t *testing.T) {
+			document := strings.Replace(shape.document, "%F", field(fmt.Sprintf("control-shape-%d", i)), 1)
+			before := len(w.dagster.State(t).Partitions)
+			alone.do(t, spellings[0].request(t, w.dagster.URL, document))
+			if len(w.dagster.State(t).Partitions) == before {
+				t.Error("Dagster did not run it")
+			}
+		})
+	}
+}
+
+func viewerChangesNothing(t *testing.T, w *world, p *person) {
+	before := w.dagster.State(t)
+	unchanged := func(t *testing.T) {
+		t.Helper()
+		if diff := cmp.Diff(before, w.dagster.State(t)); diff != "" {
+			t.Errorf("Dagster's storage changed:\n%s", diff)
+		}
+	}
+	for _, s := range spellings {
+		t.Run(s.name, func(t *testing.T) {
+			p.do(t, s.request(t, p.base, `mutation Run { `+field("viewer")+` }`))
+			unchanged(t)
+		})
+	}
+	for _, shape := range shapes {
+		t.Run(shape.name, func(t *testing.T) {
+			p.do(t, spellings[0].request(t, p.base, strings.Replace(shape.document, "%F", field("viewer"), 1)))
+			unchanged(t)
+		})
+	}
+	for _, mutation := range mutations {
+		name, _, _ := strings.Cut(mutation, "(")
+		t.Run(name, func(t *testing.T) {
+			p.graphql(t, "mutation { "+mutation+" }", nil)
+			unchanged(t)
+		})
+	}
+	for _, kind := range []string{"materialization", "check", "observation"} {
+		t.Run("report an asset "+kind, func(t *testing.T) {
+			req, err := post(p.base+"/report_asset_"+kind+"/orders", jsonType, `{"asset_key":["orders"],"check_name":"c","passed":true}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.do(t, req)
+			unchanged(t)
+		})
+	}
+}
+
+// mutations are of each kind one that would leave a trace.
+var mutations = []string{
+	`launchRun(executionParams: {selector: {repositoryLocationName: "sales", repositoryName: "__repository__", jobName: "counting"}}) { __typename }`,
+	`launchPipelineExecution(executionParams: {selector: {repositoryLocationName: "sales", repositoryName: "__repository__", jobName: "counting"}}) { __typename }`,
+	`launchMultipleRuns(executionParamsList: [{selector: {repositoryLocationName: "sales", repositoryName: "__repository__", jobName: "counting"}}]) { __typename }`,
+	`launchPartitionBackfill(backfillParams: {assetSelection: [{path: ["regions"]}], partitionNames: ["north"]}) { __typename }`,
+	`startSchedule(scheduleSelector: {repositoryLocationName: "sales", repositoryName: "__repository__", scheduleName: "nightly"}) { __typename }`,
+	`startSensor(sensorSelector: {repositoryLocationName: "sales", repositoryName: "__repository__", sensorName: "watcher"}) { __typename }`,
+	`setSensorCursor(sensorSelector: {repositoryLocationName: "sales", repositoryName: "__repository__", sensorName: "watcher"}, cursor: "x") { __typename }`,
+	`setConcurrencyLimit(concurrencyKey: "x", limit: 1)`,
+	`setAutoMaterializePaused(paused: false)`,
+	`reportRunlessAssetEvents(eventParams: {eventType: ASSET_MATERIALIZATION, assetKey: {path: ["orders"]}}) { __typename }`,
+}
+
+func viewerReads(t *testing.T, p *person) {
+	var answer struct{ Data struct{ Version string } }
+	a := p.graphql(t, "{ version }", nil)
+	if a.into(t, &answer); answer.Data.Version == "" {
+		t.Errorf("%s %s", a.Status, a.body)
+	}
+	a = p.graphql(t, `mutation { renamed: `+mutations[0]+` }`, nil)
+	if a.StatusCode != http.StatusOK || !strings.Contains(a.body, `"renamed":{`) || !strings.Contains(a.body, `"UnauthorizedError"`) {
+		t.Errorf("a refusal that Dagster's UI does not show: %s %s", a.Status, a.body)
+	}
+}
+
+func editorWorks(t *testing.T, w *world, p *person) {
+	id := p.launch(t, 1, 0)
+	if run, ok := w.dagster.State(t).Run(id); !ok || run.Job != "counting" {
+		t.Errorf("launched %q, stored %+v", id, run)
+	}
+	for i, shape := range shapes {
+		t.Run(shape.name, func(t *testing.T) {
+			partition := fmt.Sprintf("editor-%d", i)
+			a := p.graphql(t, strings.Replace(shape.document, "%F", field(partition), 1), nil)
+			if !strings.Contains(strings.Join(w.dagster.State(t).Partitions, " "), partition) {
+				t.Errorf("it did not run: %s %s", a.Status, a.body)
+			}
+		})
+	}
+	t.Run("report an asset materialization", func(t *testing.T) {
+		before := w.dagster.State(t).Events["ASSET_MATERIALIZATION"]
+		req, err := post(p.base+"/report_asset_materialization/orders", jsonType, `{}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := p.do(t, req); w.dagster.State(t).Events["ASSET_MATERIALIZATION"] != before+1 {
+			t.Errorf("it was not reported: %s %s", a.Status, a.body)
+		}
+	})
+}
+
+func noMutationOverGET(t *testing.T, w *world, p *person) {
+	before := w.dagster.State(t)
+	for _, i := range []int{2, 3, 4, 5, 6} {
+		p.do(t, spellings[i].request(t, p.base, `mutation Run { `+field("over-get")+` }`))
+	}
+	if diff := cmp.Diff(before.Partitions, w.dagster.State(t).Partitions); diff != "" {
+		t.Errorf("Dagster's storage changed:\n%s", diff)
+	}
+}

@@ -1,0 +1,219 @@
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/dagpass/dagpass/e2e/parts"
+)
+
+// The whole walk of a person: a deep link, the provider's own form, Dagster's
+// page with live updates, the account page, and out again.
+func signInAtKeycloak(t *testing.T, w *world) {
+	s := w.serve(t, w.settings(t, w.dagster.URL))
+	page := w.chromium.Person(t)
+
+	page.Open(s.URL + "/runs?q[0]=job:counting")
+	page.AwaitLocation(s.URL + "/auth/login")
+	page.Click(`a[href*="/auth/start/keycloak"]`)
+	atKeycloak(page, parts.Editor)
+	page.AwaitLocation(s.URL + "/runs?q[0]=job:counting")
+	page.SeeText("Runs")
+
+	watchRun(t, page, s)
+
+	page.Open(s.URL + "/auth/account")
+	page.SeeText("edda@example.com")
+	page.SeeText("dagster-editors")
+	page.Click(`form[action$="/auth/logout"] button`)
+	page.AwaitLocation(s.URL + "/auth/login")
+	signedOut(t, page, s)
+}
+
+func atKeycloak(page *parts.Page, name string) {
+	page.Type("#username", name)
+	page.Type("#password", parts.Password)
+	page.Click("#kc-login")
+}
+
+// watchRun launches a run from the page and reads its log as it comes: through
+// the socket, without a reload.
+func watchRun(t *testing.T, page *parts.Page, s *server) {
+	t.Helper()
+	id := strings.Trim(page.Evaluate(`fetch('/graphql?op=Launch', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({query: `+
+		"`mutation { launchRun(executionParams: { selector: { repositoryLocationName: \"sales\", repositoryName: \"__repository__\", jobName: \"counting\" },"+
+		" runConfigData: { ops: { count: { config: { lines: 12, pause: 0.5 } } } } }) { ... on LaunchRunSuccess { run { runId } } } }`"+
+		`})}).then(r => r.json()).then(r => r.data.launchRun.run.runId)`), `"`)
+	frames := page.SocketMessages()
+	page.Open(s.URL + "/runs/" + id)
+	page.Evaluate("window.loadedOnce = true")
+	page.SeeText("line 12 of 12")
+	page.SeeText("Success")
+	if page.Evaluate("window.loadedOnce") != "true" {
+		t.Error("the page was loaded anew; updates should come by themselves")
+	}
+	if all := strings.Join(frames(), "\n"); !strings.Contains(all, "line 12 of 12") {
+		t.Errorf("the log did not come through the socket: %.2000s", all)
+	}
+	if run, ok := s.w.dagster.State(t).Run(id); !ok || run.Status != "SUCCESS" {
+		t.Errorf("Dagster's storage has %+v", run)
+	}
+}
+
+// signedOut holds that nothing is left of a session: pages lead to the login
+// page, the rest is refused, and Keycloak asks for the password again.
+func signedOut(t *testing.T, page *parts.Page, s *server) {
+	t.Helper()
+	answer := page.Evaluate(`fetch('/graphql', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{"query":"{version}"}'})` +
+		`.then(async r => [r.status, r.redirected, r.headers.get('Content-Type'), (await r.json()).login_url])`)
+	if want := `[401,false,"application/json`; !strings.HasPrefix(answer, want) || !strings.Contains(answer, "/auth/login") {
+		t.Errorf("/graphql after signing out: %s, want %s… and a login_url", answer, want)
+	}
+	page.Open(s.URL + "/assets")
+	page.AwaitLocation(s.URL + "/auth/login?next=%2Fassets")
+	page.Click(`a[href*="/auth/start/keycloak"]`)
+	page.See("#username")
+}
+
+// The certified provider sends iss with its answer (RFC 9207); an answer with
+// another iss, or none, is somebody else's.
+func signInAtOIDCProvider(t *testing.T, w *world) {
+	s := w.serve(t, w.settings(t, w.dagster.URL))
+	page := w.chromium.Person(t)
+	page.Open(s.URL + "/locations")
+	page.Click(`a[href*="/auth/start/certified"]`)
+	page.Type(`input[name="login"]`, parts.Viewer)
+	page.Type(`input[name="password"]`, parts.Password)
+	page.Click(`button.login-submit`)
+	page.Click(`button[type="submit"]`) // consent
+	page.AwaitLocation(s.URL + "/locations")
+	page.SeeText("marketing")
+	if who := page.Evaluate("fetch('/auth/me').then(r => r.json()).then(m => [m.user.email, m.user.provider, m.role])"); who != `["vic@example.com","certified","viewer"]` {
+		t.Errorf("signed in as %s", who)
+	}
+}
+
+// What comes back to the callback is changed on the way.
+func mixedUp(t *testing.T, w *world) {
+	s := w.serve(t, w.settings(t, w.dagster.URL))
+	for _, attack := range []struct {
+		name   string
+		change func(url.Values)
+	}{
+		{"another issuer answers", func(q url.Values) { q.Set("iss", w.keycloak.Issuer) }},
+		{"no issuer answers", func(q url.Values) { q.Del("iss") }},
+		{"another state", func(q url.Values) { q.Set("state", strings.Repeat("a", 43)) }},
+		{"an empty state", func(q url.Values) { q.Set("state", "") }},
+		{"a code that was not given", func(q url.Values) { q.Set("code", strings.Repeat("a", 43)) }},
+		{"the state twice", func(q url.Values) { q.Add("state", q.Get("state")) }},
+		{"the provider says no", func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }},
+	} {
+		t.Run(attack.name, func(t *testing.T) { tamper(t, s, attack.change) })
+	}
+	t.Run("the same answer twice", func(t *testing.T) { replay(t, s) })
+	t.Run("in another browser", func(t *testing.T) { otherBrowser(t, s) })
+}
+
+func tamper(t *testing.T, s *server, change func(url.Values)) {
+	p := newPerson(s.URL)
+	callback := p.interrupted(t, "certified", parts.Editor)
+	query := callback.Query()
+	change(query)
+	p.mustBeRefused(t, "/auth/callback/certified?"+query.Encode())
+}
+
+func replay(t *testing.T, s *server) {
+	p := newPerson(s.URL)
+	callback := p.interrupted(t, "certified", parts.Editor)
+	attempt := p.http.Jar.Cookies(callback)
+	if a := p.get(t, callback.RequestURI()); a.StatusCode != http.StatusOK {
+		t.Fatalf("the first time: %s", a.Status)
+	}
+	// Somebody who has the address and the attempt's cookie, but no session.
+	thief := newPerson(s.URL)
+	thief.http.Jar.SetCookies(callback, attempt)
+	thief.mustBeRefused(t, callback.RequestURI())
+}
+
+func otherBrowser(t *testing.T, s *server) {
+	callback := newPerson(s.URL).interrupted(t, "certified", parts.Editor)
+	newPerson(s.URL).mustBeRefused(t, callback.RequestURI())
+}
+
+// interrupted signs in as far as the callback, and returns its address
+// instead of going there.
+func (p *person) interrupted(t *testing.T, slot, name string) *url.URL {
+	t.Helper()
+	p.http.CheckRedirect = func(req *http.Request, _ []*http.Request) error {
+		if strings.Contains(req.URL.Path, "/auth/callback/") {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+	defer func() { p.http.CheckRedirect = nil }()
+	answer, err := p.signInUntilRedirect(slot, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func (p *person) signInUntilRedirect(slot, name string) (*url.URL, error) {
+	answer, err := p.http.Get(p.base + "/auth/start/" + slot)
+	for err == nil && answer.StatusCode < 300 {
+		var form *http.Request
+		if form, err = fill(answer, name); err == nil {
+			answer, err = p.http.Do(form)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	return answer.Location()
+}
+
+// mustBeRefused goes to a callback and must come back with nothing: a fixed
+// sentence or the login page, no session, and no word of what was wrong.
+func (p *person) mustBeRefused(t *testing.T, path string) {
+	t.Helper()
+	a := p.get(t, path)
+	if a.StatusCode >= 500 && a.StatusCode != http.StatusBadGateway {
+		t.Errorf("answered %s", a.Status)
+	}
+	if a.StatusCode == http.StatusOK && a.Request.URL.Path != "/auth/login" {
+		t.Errorf("let in, to %s", a.Request.URL)
+	}
+	if who, ok := p.me(t); ok {
+		t.Errorf("signed in as %s", who.User.Email)
+	}
+}
+
+// People whom the provider or we refuse.
+func refusedPeople(t *testing.T, w *world) {
+	s := w.serve(t, w.settings(t, w.dagster.URL).with(settings{"OIDC_CERTIFIED_ALLOWED_EMAILS": "vic@example.com"}))
+	for _, row := range []struct{ name, slot, who string }{
+		{"an address that was never verified", "keycloak", parts.Unverified},
+		{"not on the list", "certified", parts.Editor},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := newPerson(s.URL)
+			a, err := p.signIn(row.slot, row.who)
+			if err != nil || a.StatusCode != http.StatusForbidden {
+				t.Errorf("answered %v, %v; want 403", a, err)
+			}
+			if who, ok := p.me(t); ok {
+				t.Errorf("signed in as %s", who.User.Email)
+			}
+		})
+	}
+	t.Run("disabled at Keycloak", func(t *testing.T) {
+		p := newPerson(s.URL)
+		if _, err := p.signIn("keycloak", parts.Disabled); err == nil || !strings.Contains(err.Error(), "disabled") {
+			t.Errorf("Keycloak said %v", err)
+		}
+	})
+	t.Run("on the list", func(t *testing.T) { signedIn(t, s, "certified", parts.Viewer) })
+}
