@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,7 +29,14 @@ type Options struct {
 
 type file struct {
 	Roles  map[Role]roleSpec `yaml:"roles"`
-	Grants []Grant           `yaml:"grants"`
+	Grants []grantSpec       `yaml:"grants"`
+}
+
+// grantSpec is a grant as it is written. Locations is read to be refused with
+// a sentence of its own.
+type grantSpec struct {
+	Grant     `yaml:",inline"`
+	Locations yaml.Node `yaml:"locations"`
 }
 
 type roleSpec struct {
@@ -36,22 +44,23 @@ type roleSpec struct {
 	Allow   []Permission `yaml:"allow"`
 }
 
-// New reads the policy. All problems of the file are reported at once, each on
-// a line of its own; a field nobody knows is one.
+// ErrDefaultRole marks a problem of Options.DefaultRole, not of the file.
+var ErrDefaultRole = errors.New("default role")
+
+// New reads the policy. All problems of the file are reported at once, joined
+// by errors.Join; a field nobody knows is one.
 func New(o Options) (*Policy, error) {
 	f, err := parse(o.File)
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{roles: builtInRoles(), adminEmails: lower(o.AdminEmails), defaultRole: o.DefaultRole, grants: f.Grants}
+	p := &Policy{roles: builtInRoles(), adminEmails: folded(o.AdminEmails), defaultRole: o.DefaultRole}
 	problems := p.defineRoles(f.Roles)
 	for i, g := range f.Grants {
 		problems = append(problems, p.checkGrant(i, g, o)...)
+		p.grants = append(p.grants, g.Grant)
 	}
-	if _, ok := p.roles[o.DefaultRole]; !ok && o.DefaultRole != None {
-		problems = append(problems, fmt.Errorf("default role %q is not a role", o.DefaultRole))
-	}
-	if err := errors.Join(problems...); err != nil {
+	if err := errors.Join(append(problems, p.checkDefaultRole())...); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -62,12 +71,63 @@ func parse(content []byte) (file, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(content))
 	dec.KnownFields(true)
 	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return file{}, fmt.Errorf("policy file: %w", err)
+		return file{}, inWords(err)
 	}
 	if err := dec.Decode(new(file)); !errors.Is(err, io.EOF) {
-		return file{}, errors.New("policy file: one document is expected")
+		return file{}, errors.New("one YAML document is expected")
 	}
-	return f, nil
+	return f, refuseEmpty(content)
+}
+
+// refuseEmpty finds what is written into a grant and left empty, as a template
+// does whose variable is missing. The reader takes it for absent, and a grant
+// that names less matches more people.
+func refuseEmpty(content []byte) error {
+	var f struct {
+		Grants []yaml.Node `yaml:"grants"`
+	}
+	if err := yaml.Unmarshal(content, &f); err != nil {
+		return err
+	}
+	var problems []error
+	for i, grant := range f.Grants {
+		for j, node := range grant.Content {
+			if node.Kind == yaml.ScalarNode && (node.Value == "" || node.Tag == "!!null") {
+				problems = append(problems, fmt.Errorf("%s: %s is empty", grantName(i), grant.Content[j-j%2].Value))
+			}
+		}
+		if grant.Tag == "!!null" {
+			problems = append(problems, fmt.Errorf("%s is empty", grantName(i)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// goWords is what the YAML reader says about our types, and values it quotes.
+var goWords = regexp.MustCompile(" (in type|into) [^ ]+| `[^`]*`")
+
+// inWords makes an error of the YAML reader readable for whoever wrote the
+// file: a problem per line of it, without the names of Go types.
+func inWords(err error) error {
+	var all *yaml.TypeError
+	if !errors.As(err, &all) {
+		return err
+	}
+	problems := make([]error, len(all.Errors))
+	for i, text := range all.Errors {
+		problems[i] = errors.New(goWords.ReplaceAllString(text, ""))
+	}
+	return errors.Join(problems...)
+}
+
+func (p *Policy) checkDefaultRole() error {
+	if p.defaultRole == Admin {
+		return fmt.Errorf("%w: admin is not accepted, for everybody let in would be one", ErrDefaultRole)
+	}
+	if _, ok := p.roles[p.defaultRole]; !ok && p.defaultRole != None {
+		return fmt.Errorf("%w: %q is neither built in nor a role of the policy file", ErrDefaultRole, p.defaultRole)
+	}
+	return nil
 }
 
 func builtInRoles() map[Role]Permissions {
@@ -117,15 +177,12 @@ func customRole(name Role, spec roleSpec) (Permissions, []error) {
 	return set, problems
 }
 
-func (p *Policy) checkGrant(i int, g Grant, o Options) (problems []error) {
+func (p *Policy) checkGrant(i int, g grantSpec, o Options) (problems []error) {
 	bad := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("%s: %s", grantName(i), fmt.Sprintf(format, args...)))
 	}
 	if _, ok := p.roles[g.Role]; !ok {
 		bad("role %q is not a role", g.Role)
-	}
-	if g.Email+g.Domain+g.Group+g.Org+g.Team == "" {
-		bad("it must name an email, domain, group, org or team")
 	}
 	if g.Slot != "" && !slices.Contains(o.Slots, g.Slot) {
 		bad("slot %q is not a configured provider", g.Slot)
@@ -133,10 +190,36 @@ func (p *Policy) checkGrant(i int, g Grant, o Options) (problems []error) {
 	if g.Group != "" && g.Slot == "" && len(o.GroupSlots) > 1 {
 		bad("group %q must name its slot, for several providers send groups: %s", g.Group, strings.Join(o.GroupSlots, ", "))
 	}
-	if g.Team != "" && strings.Count(g.Team, "/") != 1 {
+	if !g.Locations.IsZero() {
+		bad("locations: roles per code location come with the next release; today a grant holds for the whole deployment")
+	}
+	g.checkWho(bad)
+	return problems
+}
+
+// checkWho refuses a grant that names nobody, and names that nobody can have:
+// they would never match, and their author would not learn it.
+func (g Grant) checkWho(bad func(format string, args ...any)) {
+	if g.Email+g.Domain+g.Group+g.Org+g.Team == "" {
+		bad("it must name an email, domain, group, org or team")
+	}
+	if g.Email != "" && !isEmail(g.Email) {
+		bad("email %q must be one address", g.Email)
+	}
+	if strings.Contains(g.Domain, "@") {
+		bad("domain %q must be written without @", g.Domain)
+	}
+	if strings.Contains(g.Org, "/") {
+		bad("org %q must be written without a team", g.Org)
+	}
+	if g.Team != "" && !isTeam(g.Team) {
 		bad("team %q must be written org/team", g.Team)
 	}
-	return problems
+}
+
+func isTeam(s string) bool {
+	org, team, ok := strings.Cut(s, "/")
+	return ok && org != "" && team != "" && !strings.Contains(team, "/")
 }
 
 func grantName(i int) string { return fmt.Sprintf("grant %d", i+1) }

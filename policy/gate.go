@@ -15,9 +15,9 @@ type Gate struct {
 	HostedDomain bool
 	// Everyone is the list that says "*".
 	Everyone bool
-	Domains  []string // lower case
-	Emails   []string // lower case
-	Orgs     []string // "org" or "org/team", lower case
+	Domains  []string // folded
+	Emails   []string // folded
+	Orgs     []string // "org" or "org/team", folded
 	Groups   []string // exact case
 }
 
@@ -63,24 +63,24 @@ func (g Gate) address(s Subject) bool {
 	if slices.Contains(g.Emails, s.Email) {
 		return true
 	}
-	if g.HostedDomain && !slices.Contains(g.Domains, strings.ToLower(s.HostedDomain)) {
+	if g.HostedDomain && !slices.Contains(g.Domains, Fold(s.HostedDomain)) {
 		return false
 	}
 	return slices.Contains(g.Domains, domainOf(s.Email))
 }
 
 func (g Gate) org(s Subject) bool {
-	return overlaps(g.Orgs, lower(s.Orgs)) || overlaps(g.Orgs, lower(s.Teams))
+	return overlaps(g.Orgs, folded(s.Orgs)) || overlaps(g.Orgs, folded(s.Teams))
 }
 
 func overlaps(a, b []string) bool {
 	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 }
 
-func lower(in []string) []string {
+func folded(in []string) []string {
 	out := make([]string, len(in))
 	for i, s := range in {
-		out[i] = strings.ToLower(s)
+		out[i] = Fold(s)
 	}
 	return out
 }

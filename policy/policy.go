@@ -11,7 +11,7 @@ type Subject struct {
 	// Slot is the provider that vouches; a group of one is not a group of
 	// another.
 	Slot string
-	// Email is lower case and verified by the provider, else empty.
+	// Email is folded and verified by the provider, else empty.
 	Email        string
 	HostedDomain string
 	Groups       []string
@@ -21,10 +21,27 @@ type Subject struct {
 // NewSubject makes a subject whose e-mail counts only if it was verified.
 func NewSubject(slot, email string, verified bool) Subject {
 	s := Subject{Slot: slot}
-	if verified && strings.Count(email, "@") == 1 {
-		s.Email = strings.ToLower(email)
+	if verified && isEmail(email) {
+		s.Email = Fold(email)
 	}
 	return s
+}
+
+// Fold is the form in which addresses, domains, organisations and teams are
+// compared: ASCII letters in lower case, all else as it is. Unicode's own
+// lower case would make one name of two: it takes the Kelvin sign for a k.
+func Fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+func isEmail(s string) bool {
+	name, domain, ok := strings.Cut(s, "@")
+	return ok && name != "" && domain != "" && !strings.Contains(domain, "@")
 }
 
 // Grant gives a role to whoever matches everything it names.
@@ -40,11 +57,11 @@ type Grant struct {
 
 func (g Grant) matches(s Subject) bool {
 	return matches(g.Slot, s.Slot) &&
-		matches(strings.ToLower(g.Email), s.Email) &&
-		matches(strings.ToLower(g.Domain), domainOf(s.Email)) &&
+		matches(Fold(g.Email), s.Email) &&
+		matches(Fold(g.Domain), domainOf(s.Email)) &&
 		matchesAny(g.Group, s.Groups) &&
-		matchesAny(strings.ToLower(g.Org), lower(s.Orgs)) &&
-		matchesAny(strings.ToLower(g.Team), lower(s.Teams))
+		matchesAny(Fold(g.Org), folded(s.Orgs)) &&
+		matchesAny(Fold(g.Team), folded(s.Teams))
 }
 
 func matches(want, got string) bool { return want == "" || want == got }
