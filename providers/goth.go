@@ -3,6 +3,7 @@ package providers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 
 	"github.com/markbates/goth"
@@ -44,22 +45,24 @@ func exchangeError(err error) error {
 	case errors.As(err, &known):
 		return err
 	case errors.As(err, &answer):
-		e := refused(ReasonExchange, "the token endpoint answered %d, error=%.64q", answer.Response.StatusCode, answer.ErrorCode)
-		e.(*Error).Outage = !spoiltByCode(answer)
-		return e
+		return &Error{
+			Reason: ReasonExchange,
+			Outage: !blamesCode(answer.ErrorCode),
+			Err:    fmt.Errorf("the token endpoint answered %d, error=%.64q", answer.Response.StatusCode, answer.ErrorCode),
+		}
 	case errors.As(err, &network):
 		return outage(ReasonExchange, "token endpoint: %w", network)
 	}
 	return outage(ReasonExchange, "the token endpoint's answer was not understood")
 }
 
-// spoiltByCode says whether the code was at fault (RFC 6749 section 5.2;
-// bad_verification_code is GitHub's word). All else is the provider's failure
-// or our registration's.
-func spoiltByCode(answer *oauth2.RetrieveError) bool {
-	switch answer.ErrorCode {
+// blamesCode says whether the token endpoint found the code at fault (RFC 6749
+// section 5.2; bad_verification_code is GitHub's word). All else is the
+// provider's failure or our registration's.
+func blamesCode(errorCode string) bool {
+	switch errorCode {
 	case "invalid_grant", "invalid_request", "bad_verification_code":
-		return answer.Response.StatusCode < 500
+		return true
 	}
 	return false
 }

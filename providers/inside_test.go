@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/oauth2"
 )
 
 // fetches is a document that a test serves, fails and delays.
@@ -31,8 +32,12 @@ type fetches struct {
 	takes time.Duration
 }
 
-func (f *fetches) fetch(context.Context) (int, error) {
-	time.Sleep(f.takes)
+func (f *fetches) fetch(ctx context.Context) (int, error) {
+	select {
+	case <-time.After(f.takes):
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.count++
@@ -123,6 +128,19 @@ func TestRemoteOutlivesTheFirstToAsk(t *testing.T) {
 		}
 		if got, err := r.get(context.Background(), time.Minute); got != 1 || err != nil || f.count != 1 {
 			t.Errorf("got %d after %d fetches, %v", got, f.count, err)
+		}
+	})
+}
+
+// Between the question whether a fetch is needed and the fetch, another one
+// may have ended.
+func TestRemoteAsksAgainBeforeItFetches(t *testing.T) {
+	f := &fetches{}
+	inBubble(t, f, func(t *testing.T, r *remote[int]) {
+		for range 2 {
+			if err := r.load(context.Background(), time.Minute); err != nil || f.count != 1 {
+				t.Errorf("fetched %d times, %v", f.count, err)
+			}
 		}
 	})
 }
@@ -240,6 +258,102 @@ func TestKeySet(t *testing.T) {
 			t.Error("a token signed with a published secret was accepted")
 		}
 	})
+}
+
+// Two locks hold the same door: no algorithm with a shared secret is accepted,
+// and no key is kept that is not public. Each is tested without the other.
+func TestSharedSecretsAreShutOutTwice(t *testing.T) {
+	for _, a := range algorithms() {
+		if a == "none" || strings.HasPrefix(string(a), "HS") {
+			t.Errorf("%s is accepted", a)
+		}
+	}
+	_, e, _ := newKeys(t)
+	s := keysOf(t, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
+		{Key: []byte("secret"), KeyID: "shared"}, {Key: e, KeyID: "private"}, {Key: e.Public(), KeyID: "public"},
+	}})
+	if kept, err := s.get(context.Background(), time.Hour); err != nil || len(kept) != 1 || kept[0].KeyID != "public" {
+		t.Errorf("kept %d keys, %v", len(kept), err)
+	}
+}
+
+func TestSameSecret(t *testing.T) {
+	for _, row := range []struct {
+		a, b string
+		want bool
+	}{{"a", "a", true}, {"a", "b", false}, {"a", "", false}, {"", "a", false}, {"", "", false}} {
+		if got := sameSecret(row.a, row.b); got != row.want {
+			t.Errorf("%q and %q: got %t", row.a, row.b, got)
+		}
+	}
+}
+
+func TestExchangeErrorsQuoteNothing(t *testing.T) {
+	for _, err := range []error{
+		errors.New("oauth2: cannot parse: s3cret"),
+		&oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, Body: []byte("s3cret"), ErrorDescription: "s3cret", ErrorURI: "s3cret"},
+	} {
+		if got := exchangeError(err).Error(); strings.Contains(got, "s3cret") {
+			t.Error(got)
+		}
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*metadata)
+		want   bool
+	}{
+		"good":                     {func(*metadata) {}, true},
+		"endpoints on other hosts": {func(m *metadata) { m.JWKS = "https://keys.example/jwks" }, true},
+		"plain http":               {func(m *metadata) { m.Token = "http://idp.example/token" }, false},
+		"plain http on loopback":   {func(m *metadata) { m.Token = "http://127.0.0.1/token" }, false},
+		"plain http on loopback, issuer too": {func(m *metadata) {
+			m.Issuer, m.Token = "http://localhost:8080", "http://127.0.0.1:8080/token"
+		}, true},
+		"no keys":           {func(m *metadata) { m.JWKS = "" }, false},
+		"a bad userinfo":    {func(m *metadata) { m.Userinfo = "http://idp.example/userinfo" }, false},
+		"a bad end_session": {func(m *metadata) { m.EndSession = "javascript:alert(1)" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := metadata{
+				Issuer: "https://idp.example", Authorization: "https://idp.example/auth", Token: "https://idp.example/token",
+				JWKS: "https://idp.example/jwks", Userinfo: "https://idp.example/userinfo", EndSession: "https://idp.example/logout",
+			}
+			row.change(&m)
+			if err := m.check(); (err == nil) != row.want {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestNextPage(t *testing.T) {
+	g, err := NewGitHub(GitHubConfig{ClientID: "c", ClientSecret: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for link, want := range map[string]string{
+		"": "",
+		`<https://api.github.com/user/orgs?page=2>; rel="next"`:                                                        "https://api.github.com/user/orgs?page=2",
+		`<https://api.github.com/user/583231/orgs?page=2>; rel="next"`:                                                 "https://api.github.com/user/583231/orgs?page=2",
+		`<https://api.github.com/user/orgs?page=1>; rel="prev", <https://api.github.com/user/orgs?page=3>; rel="next"`: "https://api.github.com/user/orgs?page=3",
+		`<https://api.github.com/user/orgs?page=9>; rel="last"`:                                                        "",
+		`<https://github.com/user/orgs?page=2>; rel="next"`:                                                            "refused",
+		`<http://api.github.com/user/orgs?page=2>; rel="next"`:                                                         "refused",
+		`<https://api.github.com.evil.example/user/orgs>; rel="next"`:                                                  "refused",
+		`<https://api.github.com@evil.example/user/orgs>; rel="next"`:                                                  "refused",
+		`<https://api.github.com:444/user/orgs>; rel="next"`:                                                           "refused",
+		`</user/orgs?page=2>; rel="next"`:                                                                              "refused",
+	} {
+		got, err := g.nextPage(http.Header{"Link": {link}})
+		if err != nil {
+			got = "refused"
+		}
+		if got != want {
+			t.Errorf("%s: got %q", link, got)
+		}
+	}
 }
 
 func TestTheAPIOfGitHub(t *testing.T) {

@@ -146,6 +146,8 @@ func TestOIDCRefusesFaults(t *testing.T) {
 	}
 }
 
+// A provider that never answers costs a bounded wait: the client's timeout, or
+// what the caller's context leaves.
 func TestOIDCWaitsBriefly(t *testing.T) {
 	for endpoint, want := range map[pt.Endpoint]verdict{
 		pt.Discovery: {"unreachable", true},
@@ -156,10 +158,46 @@ func TestOIDCWaitsBriefly(t *testing.T) {
 		t.Run(string(endpoint), func(t *testing.T) {
 			idp := pt.New(t)
 			idp.Misbehave(pt.Fault{Claims: pt.Drop("name"), Endpoint: endpoint, Stall: true})
+			begin := time.Now()
 			_, err := signIn(idp, newOIDC(t, idp, impatient), pt.Ada)
-			if got := judge(t, idp, err); got != want {
-				t.Errorf("got %q, want %q: %v", got, want, err)
+			if got := judge(t, idp, err); got != want || time.Since(begin) > 5*time.Second {
+				t.Errorf("got %q after %v, want %q: %v", got, time.Since(begin), want, err)
 			}
+		})
+	}
+}
+
+func TestCallersMayLeave(t *testing.T) {
+	idp, hub := pt.New(t), pt.NewGitHub(t, octavia())
+	for name, row := range map[string]struct {
+		outside  outside
+		provider providers.Provider
+		person   string
+	}{
+		"OIDC":   {idp, newOIDC(t, idp), pt.Ada},
+		"GitHub": {hub, newGitHub(t, hub), "octavia"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAttempt()
+			authURL, err := row.provider.Begin(context.Background(), a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cb, err := providers.ParseCallback(row.outside.Login(authURL, row.person))
+			if err != nil {
+				t.Fatal(err)
+			}
+			idp.Misbehave(pt.Fault{Endpoint: pt.Token, Stall: true})
+			hub.Misbehave(pt.Fault{Endpoint: pt.Token, Stall: true})
+			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+			defer cancel()
+			begin := time.Now()
+			_, err = row.provider.Finish(ctx, a, cb)
+			if got := judge(t, row.outside, err); !got.outage || time.Since(begin) > 5*time.Second {
+				t.Errorf("got %q after %v: %v", got, time.Since(begin), err)
+			}
+			idp.Misbehave(pt.Fault{})
+			hub.Misbehave(pt.Fault{})
 		})
 	}
 }
