@@ -12,6 +12,7 @@ import (
 
 	"github.com/dagpass/dagpass/dagster"
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 )
 
 const mutation = `mutation { deleteRun(runId: \"1\") { __typename } }`
@@ -156,6 +157,17 @@ func TestMutationsAreForEditorAndAdmin(t *testing.T) {
 		same(t, role, h.graphql(role, "mutation { a: deleteRun(runId: 1) { __typename } }").body, "{\"data\":{\"a\":\"ok\"}}\n")
 	}
 	same(t, "changes", len(h.dagster.Changed()), 2)
+}
+
+// Everything that a wish needs is needed: of the route and of the operation,
+// whatever comes after.
+func TestEveryNeedCounts(t *testing.T) {
+	h := newHouse(t, "", nil)
+	h.graphql("editor_without_logs", "mutation { deleteRun(runId: 1) { run { capturedLogs { stdout } } } }")
+	same(t, "changes", len(h.dagster.Changed()), 0)
+	same(t, "trail", h.trail(), []string{"dagster.mutation | refused | deleteRun | read_logs | no grant | permission_missing"})
+	w := wish{route: dagster.Route{Need: policy.GraphiQL}, call: &dagster.Call{Needs: []policy.Permission{policy.Read}}}
+	same(t, "the route's", w.decide(person("viewer", "viewer")).Permission, policy.GraphiQL)
 }
 
 // Every way to write a mutation that Dagster would run: as a viewer, nothing
@@ -371,6 +383,7 @@ func TestLargeOperations(t *testing.T) {
 	got := h.raw("POST /graphql HTTP/1.1\nHost: x\nCookie: dagpass=viewer\nOrigin: " + h.Site.Origin() +
 		"\nContent-Type: application/json\nContent-Length: 1000000000\nExpect: 100-continue\n\n")
 	same(t, "one that is announced", []any{got.StatusCode, got.Close}, []any{413, true})
+	same(t, "one without an end", h.endless("/graphql"), 413)
 }
 
 func TestNewWantsOnePrefix(t *testing.T) {

@@ -109,11 +109,12 @@ func (h *house) person(name string) *models.Principal {
 	return person(name, role)
 }
 
-// person has a built-in role, or "without_logs": a viewer who may not read logs.
+// person has a built-in role, or one of "viewer_without_logs" and
+// "editor_without_logs".
 func person(name string, role policy.Role) *models.Principal {
-	permissions := policy.BuiltIn(role)
-	if role == "without_logs" {
-		permissions = policy.BuiltIn(policy.Viewer)
+	base, without := strings.CutSuffix(string(role), "_without_logs")
+	permissions := policy.BuiltIn(policy.Role(base))
+	if without {
 		delete(permissions, policy.ReadLogs)
 	}
 	p := &models.Principal{
@@ -272,4 +273,10 @@ func eventually(t testing.TB, what string, ok func() bool) {
 			t.Fatal("never happened: " + what)
 		}
 	}
+}
+
+// as puts somebody into a request's context.
+func as(r *http.Request, who *models.Principal) *http.Request {
+	ctx := models.WithRequest(r.Context(), models.Request{ID: "request-1", ClientIP: "203.0.113.7"})
+	return r.WithContext(models.WithPrincipal(ctx, who))
 }

@@ -18,6 +18,7 @@ const (
 	outcomeRefused         = "refused"         // not allowed
 	outcomeInvalid         = "invalid"         // not understood
 	outcomeUnauthenticated = "unauthenticated" // nobody we know
+	outcomeRedirected      = "redirected"      // to the prefix, below which everything lives
 	outcomeUnavailable     = "unavailable"     // we cannot do our part at the moment
 )
 
@@ -40,7 +41,7 @@ type refusal struct {
 }
 
 func redirect(location string) *refusal {
-	return &refusal{outcome: outcomeInvalid, status: http.StatusSeeOther, location: location}
+	return &refusal{outcome: outcomeRedirected, status: http.StatusSeeOther, location: location}
 }
 
 func toSignIn(location string) *refusal {

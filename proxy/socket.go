@@ -58,7 +58,7 @@ func hasToken(lines []string, token string) bool {
 func checkSocket(r *http.Request) *refusal {
 	h := r.Header
 	keys := h.Values("Sec-Websocket-Key")
-	if len(keys) != 1 || h.Get("Sec-Websocket-Version") != "13" || !hasToken(h["Sec-Websocket-Protocol"], dagster.SocketProtocol) {
+	if !r.ProtoAtLeast(1, 1) || len(keys) != 1 || h.Get("Sec-Websocket-Version") != "13" || !hasToken(h["Sec-Websocket-Protocol"], dagster.SocketProtocol) {
 		return notUnderstood(errProtocol)
 	}
 	if key, err := base64.StdEncoding.DecodeString(keys[0]); err != nil || len(key) != 16 {

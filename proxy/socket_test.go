@@ -114,7 +114,7 @@ func TestSocketsRunSubscriptionsOnly(t *testing.T) {
 // Each operation goes through the door, with what the person may do by then.
 func TestOperationsOnSocketsAreAdmitted(t *testing.T) {
 	h := newHouse(t, "", nil)
-	h.promote("guest", "without_logs")
+	h.promote("guest", "viewer_without_logs")
 	s := h.socket("guest")
 	s.start("1", `subscription { capturedLogs(logKey: "a") }`)
 	same(t, "refused", s.next(), `{"type":"error","id":"1","payload":{"message":"You may not do this: it takes the role viewer."}}`)
@@ -171,7 +171,7 @@ func TestSocketsEndWithTheirSession(t *testing.T) {
 	}{
 		"signed out":        {func(h *house) { h.end("guest") }, "1008 session_ended"},
 		"lost its role":     {func(h *house) { h.promote("guest", "nobody") }, "1008 permission_lost"},
-		"lost a permission": {func(h *house) { h.promote("guest", "without_logs") }, "1008 permission_lost"},
+		"lost a permission": {func(h *house) { h.promote("guest", "viewer_without_logs") }, "1008 permission_lost"},
 		"promoted":          {func(h *house) { h.promote("guest", "admin"); h.dagster.Publish("more"); h.end("guest") }, "1008 session_ended"},
 	} {
 		h := newHouse(t, "", nil)
@@ -246,23 +246,23 @@ func TestSilentClients(t *testing.T) {
 
 func TestHandshakes(t *testing.T) {
 	h := newHouse(t, "", nil)
-	whole := handshake(h)
 	for name, row := range map[string]struct {
 		from, to string
 		status   int
 	}{
-		"whole":              {"", "", 101},
-		"several protocols":  {"Protocol: graphql-ws", "Protocol: graphql-transport-ws, graphql-ws", 101},
-		"no protocol":        {"Sec-WebSocket-Protocol: graphql-ws\n", "", 400},
-		"another protocol":   {"Protocol: graphql-ws", "Protocol: graphql-transport-ws", 400},
-		"no key":             {"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n", "", 400},
-		"a bad key":          {"dGhlIHNhbXBsZSBub25jZQ==", "short", 400},
-		"another version":    {"Version: 13", "Version: 8", 400},
-		"another origin":     {"Origin: ", "Origin: https://evil.example", 403},
-		"two of two minds":   {"Upgrade: websocket\n", "Upgrade: h2c, websocket\n", 101},
-		"a query that isn't": {"", "", 101},
+		"whole":             {"", "", 101},
+		"several protocols": {"Protocol: graphql-ws", "Protocol: graphql-transport-ws, graphql-ws", 101},
+		"no protocol":       {"Sec-WebSocket-Protocol: graphql-ws\n", "", 400},
+		"another protocol":  {"Protocol: graphql-ws", "Protocol: graphql-transport-ws", 400},
+		"no key":            {"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n", "", 400},
+		"a bad key":         {"dGhlIHNhbXBsZSBub25jZQ==", "short", 400},
+		"another version":   {"Version: 13", "Version: 8", 400},
+		"another origin":    {"Origin: ", "Origin: https://evil.example", 403},
+		"two of two minds":  {"Upgrade: websocket\n", "Upgrade: h2c, websocket\n", 101},
+		"an old HTTP":       {"HTTP/1.1", "HTTP/1.0", 400},
 	} {
-		got := h.raw("GET /graphql?query=mutation{deleteRun} HTTP/1.1\nHost: x\nCookie: dagpass=viewer\n" + strings.Replace(whole, row.from, row.to, 1))
+		request := "GET /graphql?query=mutation{deleteRun} HTTP/1.1\nHost: x\nCookie: dagpass=viewer\n" + handshake(h)
+		got := h.raw(strings.Replace(request, row.from, row.to, 1))
 		same(t, name, got.StatusCode, row.status)
 	}
 	for _, r := range h.dagster.Requests() {
