@@ -46,7 +46,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 //     resolves too. As text, the driver's default, a time from another zone
 //     would compare wrongly.
 const settings = "_busy_timeout=10000&_journal_mode=WAL&_synchronous=NORMAL&_foreign_keys=1" +
-	"&_time_integer_format=unix_micro&_inttotime=1&_timezone=UTC"
+	"&_time_integer_format=unix_micro&_inttotime=1"
 
 // sqliteDSN makes sure that the file is there, for its owner alone: SQLite
 // itself would create it as wide as the umask allows. The files of the log
