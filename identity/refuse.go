@@ -65,9 +65,11 @@ func fromProvider(err error) (reason string, public *models.Error) {
 // stranger cannot fill the database.
 func (s *Service) Record(ctx context.Context, e models.Event) error {
 	if e.Outcome == models.OutcomeRefused {
-		e.Count = s.folds.admit(e.ClientIP, s.Now())
-		if e.Count == 0 {
+		switch n := s.folds.admit(e.ClientIP, s.Now()); {
+		case n == 0:
 			return nil
+		case n > 1:
+			e.Count = n
 		}
 	}
 	return s.Store.Record(ctx, e)
