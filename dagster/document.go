@@ -38,9 +38,9 @@ type document struct {
 // readDocument understands one operation of a document. Comments, descriptions,
 // operations not chosen and fragments not used are left behind.
 func readDocument(query string, operation *string) (*document, error) {
-	parsed, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, maxTokens)
+	parsed, err := parse(query)
 	if err != nil {
-		return nil, unreadable("malformed_graphql", "The GraphQL document could not be read.", err)
+		return nil, malformedGraphQL(err)
 	}
 	chosen, err := choose(parsed.Operations, operation)
 	if err != nil {
@@ -54,6 +54,14 @@ func readDocument(query string, operation *string) (*document, error) {
 		return nil, unreadable("ambiguous_graphql", "The GraphQL document uses something that cannot be forwarded.", err)
 	}
 	return s.document(chosen)
+}
+
+func parse(query string) (*ast.QueryDocument, error) {
+	plain, err := plainStrings(query)
+	if err != nil {
+		return nil, err
+	}
+	return parser.ParseQueryWithTokenLimit(&ast.Source{Input: plain}, maxTokens)
 }
 
 // choose picks the operation as graphql-core does (ExecutionContext.build in
@@ -233,7 +241,7 @@ func (s *survey) print(o *ast.OperationDefinition) (json.RawMessage, error) {
 	var b strings.Builder
 	formatter.NewFormatter(&b, formatter.WithIndent(""), formatter.WithoutDescription()).FormatQueryDocument(selected)
 	if err := checkText(b.String()); err != nil {
-		return nil, unreadable("malformed_graphql", "The GraphQL document could not be read.", err)
+		return nil, malformedGraphQL(err)
 	}
 	return json.Marshal(b.String())
 }
@@ -247,4 +255,8 @@ func checkVariables(definitions ast.VariableDefinitionList) error {
 		}
 	}
 	return nil
+}
+
+func malformedGraphQL(cause error) *Error {
+	return unreadable("malformed_graphql", "The GraphQL document could not be read.", cause)
 }
