@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -64,6 +65,42 @@ func TestPathsThatMeanTwoThings(t *testing.T) {
 		same(t, target, got.StatusCode, 400)
 	}
 	same(t, "requests at Dagster", len(h.dagster.Requests()), 0)
+}
+
+// FuzzTargets holds what we took an address for against what the double served
+// there: a viewer changes nothing, and what users wrote is in its sandbox.
+func FuzzTargets(f *testing.F) {
+	for _, target := range []string{
+		"/", "/logs/a/out", "/l%6fgs%2fa", "/notebook?path=a.ipynb", "/dagit%2Fnotebook?path=a.ipynb", "/download_debug/1",
+		"/graphql?query=mutation{a}", "/graph%71l", "/graphql/", "/report_asset_check/a", "//logs/a", "/logs/%2e%2e/x", "/logs%0a/x",
+	} {
+		f.Add(target)
+	}
+	h := newHouse(f, "", nil)
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil {
+			return
+		}
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			r := httptest.NewRequest(method, "/", nil)
+			r.URL = u
+			r.Header.Set("Origin", h.Site.Origin())
+			before, answer := len(h.dagster.Requests()), httptest.NewRecorder()
+			h.Proxy.ServeHTTP(answer, as(r, person("viewer", "viewer")))
+			if len(h.dagster.Requests()) == before {
+				continue
+			}
+			served := h.dagster.Last().Endpoint
+			wrote := served == "logs" || served == "notebook" || served == "debug"
+			if wrote && !strings.HasPrefix(answer.Header().Get("Content-Security-Policy"), "sandbox") {
+				t.Errorf("%s %q: %s without a sandbox", method, target, served)
+			}
+			if changed := h.dagster.Changed(); len(changed) > 0 {
+				t.Fatalf("%s %q: would have run %v", method, target, changed)
+			}
+		}
+	})
 }
 
 func TestOnlyOurUpgradeArrives(t *testing.T) {
@@ -420,7 +457,12 @@ func TestClientsThatLeave(t *testing.T) {
 func TestAnswersAreRecordedForThoseWhoLeft(t *testing.T) {
 	h := newHouse(t, "", func(c *Config) {
 		record := c.Record
-		c.Record = func(ctx context.Context, e models.Event) error { return errors.Join(ctx.Err(), record(ctx, e)) }
+		c.Record = func(ctx context.Context, e models.Event) error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return record(ctx, e)
+		}
 	})
 	ctx, cancel := context.WithCancel(models.WithPrincipal(context.Background(), person("editor", "editor")))
 	cancel()
