@@ -22,30 +22,48 @@ const (
 // It follows no redirect, because a redirected request would take its secret,
 // code or bearer token to a place nobody configured.
 func newClient(base *http.Client) *http.Client {
-	c := &http.Client{
-		Transport:     bounded{http.DefaultTransport},
-		Timeout:       fetchTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	limits := bounded{next: http.DefaultTransport, timeout: fetchTimeout}
 	if base != nil && base.Transport != nil {
-		c.Transport = bounded{base.Transport}
+		limits.next = base.Transport
 	}
 	if base != nil && base.Timeout > 0 {
-		c.Timeout = min(base.Timeout, fetchTimeout)
+		limits.timeout = min(base.Timeout, fetchTimeout)
 	}
-	return c
+	return &http.Client{
+		Transport:     limits,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
-// bounded ends an answer with an error once it is longer than maxAnswer. It
-// sits in the transport so that the libraries that read whole bodies obey too.
-type bounded struct{ next http.RoundTripper }
+// bounded ends a request after its timeout, and an answer with an error once it
+// is longer than maxAnswer. It sits in the transport so that libraries which
+// pass no context and read whole bodies obey too. (http.Client's own Timeout
+// reaches only transports that it knows.)
+type bounded struct {
+	next    http.RoundTripper
+	timeout time.Duration
+}
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := b.next.RoundTrip(r)
-	if err == nil {
-		resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+	ctx, cancel := context.WithTimeout(r.Context(), b.timeout)
+	resp, err := b.next.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		cancel()
+		return nil, err
 	}
-	return resp, err
+	resp.Body = boundedBody{http.MaxBytesReader(nil, resp.Body, maxAnswer), cancel}
+	return resp, nil
+}
+
+// boundedBody frees the timeout when the answer has been read.
+type boundedBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b boundedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
 // getJSON fetches a document and returns the answer's headers. An empty bearer

@@ -200,9 +200,7 @@ type proving struct {
 }
 
 func (p proving) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancel(r.Context()) // it has the client's timeout
-	context.AfterFunc(p.ctx, cancel)
-	r = r.Clone(ctx)
+	r = r.Clone(p.ctx)
 	if r.Method != http.MethodPost || r.URL.String() != p.cfg.tokenURL() {
 		return p.next.RoundTrip(r)
 	}

@@ -246,7 +246,7 @@ func TestGitHubReady(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	server.Misbehave(pt.Fault{Endpoint: pt.Discovery, Status: 503})
+	server.Misbehave(pt.Fault{Endpoint: pt.Discovery, Status: 500})
 	now.advance(2 * time.Minute)
 	for range 20 {
 		if got := judge(t, server, p.Ready(context.Background())); got != (verdict{"unreachable", true}) {

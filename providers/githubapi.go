@@ -130,7 +130,7 @@ func (g *GitHub) nextPage(h http.Header) (string, error) {
 		return "", nil
 	}
 	u, err := url.Parse(target)
-	if err != nil || u.User != nil || !strings.HasPrefix(u.String(), g.cfg.api()+"/") {
+	if err != nil || !strings.HasPrefix(u.String(), g.cfg.api()+"/") {
 		return "", errors.New("the link to the next page leads elsewhere")
 	}
 	return u.String(), nil

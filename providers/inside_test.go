@@ -328,6 +328,60 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+func TestAuthStyle(t *testing.T) {
+	for _, row := range []struct {
+		methods []string
+		public  bool
+		want    oauth2.AuthStyle
+	}{
+		{nil, false, oauth2.AuthStyleInHeader},
+		{[]string{"client_secret_basic", "client_secret_post"}, false, oauth2.AuthStyleInHeader},
+		{[]string{"client_secret_post"}, false, oauth2.AuthStyleInParams},
+		{[]string{"private_key_jwt"}, false, oauth2.AuthStyleInHeader},
+		{[]string{"client_secret_basic"}, true, oauth2.AuthStyleInParams},
+	} {
+		if got := (metadata{TokenAuthMethods: row.methods}).authStyle(row.public); got != row.want {
+			t.Errorf("%+v: got %v", row, got)
+		}
+	}
+}
+
+// stalled never answers. It stands for a network that swallows packets.
+type stalled struct{}
+
+func (stalled) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// A page that can do without the provider waits two seconds for it at most.
+func TestShortWaits(t *testing.T) {
+	for name, ask := range map[string]func(*OIDC, *GitHub) bool{
+		"OIDC ready":   func(o *OIDC, _ *GitHub) bool { return o.Ready(context.Background()) == nil },
+		"GitHub ready": func(_ *OIDC, g *GitHub) bool { return g.Ready(context.Background()) == nil },
+		"end session": func(o *OIDC, _ *GitHub) bool {
+			_, ok := o.EndSessionURL(context.Background(), "", "https://dagster.example/")
+			return ok
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := &http.Client{Transport: stalled{}}
+				o, err1 := NewOIDC(OIDCConfig{Slot: "okta", Issuer: "https://idp.example", ClientID: "c", HTTPClient: client})
+				g, err2 := NewGitHub(GitHubConfig{ClientID: "c", ClientSecret: "s", HTTPClient: client})
+				if err := errors.Join(err1, err2); err != nil {
+					t.Fatal(err)
+				}
+				begin := time.Now()
+				if ask(o, g) || time.Since(begin) != shortWait {
+					t.Errorf("answered after %v", time.Since(begin))
+				}
+				time.Sleep(fetchTimeout) // by now the fetch itself has given up, or the bubble complains
+			})
+		})
+	}
+}
+
 func TestNextPage(t *testing.T) {
 	g, err := NewGitHub(GitHubConfig{ClientID: "c", ClientSecret: "s"})
 	if err != nil {

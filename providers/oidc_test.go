@@ -242,6 +242,7 @@ func TestEmailPolicy(t *testing.T) {
 		"userinfo verifies it":       {"required", pt.Fault{Claims: pt.Drop("email_verified")}, verdict{}, true},
 		"userinfo verifies another":  {"required", pt.Fault{Claims: pt.Drop("email_verified"), Userinfo: pt.Set("email", "boss@example.com")}, verdict{"email_unverified", false}, false},
 		"userinfo has both":          {"required", pt.Fault{Claims: pt.Drop("email", "email_verified")}, verdict{}, true},
+		"userinfo has what is empty": {"required", pt.Fault{Claims: pt.Set("email", "")}, verdict{}, true},
 		"true is for no e-mail":      {"required", pt.Fault{Claims: pt.Drop("email"), Userinfo: pt.Drop("email_verified")}, verdict{"email_unverified", false}, false},
 		"userinfo cannot overrule":   {"required", pt.Fault{Claims: pt.Both(pt.Set("email_verified", false), pt.Drop("name"))}, verdict{"email_unverified", false}, false},
 		"trusted, missing":           {"trusted", pt.Fault{Claims: pt.Drop("email_verified"), Userinfo: pt.Drop("email_verified")}, verdict{}, true},
