@@ -81,7 +81,7 @@ func getJSON(ctx context.Context, c *http.Client, rawURL, bearer string, into an
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // it was read; there is nothing to lose
 	return resp.Header, decode(resp, into)
 }
 
@@ -106,7 +106,8 @@ func checkURL(raw string, plainAllowed bool) (*url.URL, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
 		return nil, fmt.Errorf("%q is not an absolute URL without user and fragment", raw)
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && plainAllowed && loopback(u)) {
+	plain := u.Scheme == "http" && plainAllowed && loopback(u)
+	if u.Scheme != "https" && !plain {
 		return nil, fmt.Errorf("%q must be https (http is for loopback alone)", raw)
 	}
 	return u, nil

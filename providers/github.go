@@ -168,7 +168,7 @@ func (g *GitHub) knock(ctx context.Context) error {
 	if err != nil {
 		return outage(ReasonUnreachable, "%w", err)
 	}
-	defer resp.Body.Close()
+	_ = resp.Body.Close() // a HEAD has none
 	if resp.StatusCode >= http.StatusInternalServerError {
 		return outage(ReasonUnreachable, "%s answered %d", g.cfg.URL, resp.StatusCode)
 	}

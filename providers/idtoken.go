@@ -75,9 +75,9 @@ func (o *OIDC) judgeIDToken(t *oidc.IDToken, accessToken, nonce string) (map[str
 	}
 	now := o.cfg.Now()
 	for _, must := range []struct {
-		hold   bool
-		reason string
-		else_  string
+		hold    bool
+		reason  string
+		problem string
 	}{
 		{t.Issuer == o.cfg.Issuer, ReasonTokenIssuer, "iss is another issuer"},
 		{slices.Contains(t.Audience, o.cfg.ClientID), ReasonAudience, "aud is another client"},
@@ -91,7 +91,7 @@ func (o *OIDC) judgeIDToken(t *oidc.IDToken, accessToken, nonce string) (map[str
 		{own.Events == nil, ReasonTokenInvalid, "a token with events is no ID token"},
 	} {
 		if !must.hold {
-			return nil, refused(must.reason, "%s", must.else_)
+			return nil, refused(must.reason, "%s", must.problem)
 		}
 	}
 	return all, nil

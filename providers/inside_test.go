@@ -316,7 +316,7 @@ func TestMetadata(t *testing.T) {
 		"a bad end_session": {func(m *metadata) { m.EndSession = "javascript:alert(1)" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := metadata{
+			m := metadata{ //nolint:gosec // addresses, not credentials
 				Issuer: "https://idp.example", Authorization: "https://idp.example/auth", Token: "https://idp.example/token",
 				JWKS: "https://idp.example/jwks", Userinfo: "https://idp.example/userinfo", EndSession: "https://idp.example/logout",
 			}

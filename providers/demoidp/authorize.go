@@ -129,5 +129,5 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	if state := r.FormValue("state"); state != "" {
 		add.Set("state", state)
 	}
-	http.Redirect(w, r, withQuery(returnTo, add), http.StatusSeeOther)
+	http.Redirect(w, r, withQuery(returnTo, add), http.StatusSeeOther) //nolint:gosec // it is registered
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -60,10 +61,27 @@ func verifier() string { return strings.Repeat("v", 43) }
 
 func set(name, value string) func(url.Values) { return func(q url.Values) { q.Set(name, value) } }
 
-// do follows no redirect.
-func do(t *testing.T, method, address string, form url.Values) (*http.Response, string) {
+// answer is a response that has been read.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// back is where an answer redirects to, empty when it does not.
+func (a answer) back(t *testing.T) *url.URL {
 	t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), method, address, strings.NewReader(form.Encode()))
+	u, err := url.Parse(a.header.Get("Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// do follows no redirect.
+func do(t *testing.T, method, address string, form url.Values) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,12 +92,11 @@ func do(t *testing.T, method, address string, form url.Values) (*http.Response, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	return answer{resp.StatusCode, resp.Header, string(body)}
 }
 
 // An independent client library must find nothing to complain about.
@@ -93,10 +110,9 @@ func TestSignInWithAnotherLibrary(t *testing.T) {
 				t.Fatal(err)
 			}
 			client := oauth2.Config{ClientID: "demo", ClientSecret: secret, RedirectURL: redirectURI, Endpoint: library.Endpoint(), Scopes: []string{"openid"}}
-			resp, _ := do(t, "POST", client.AuthCodeURL("st", oauth2.S256ChallengeOption(verifier()), oidc.Nonce("no")), url.Values{"person": {"ada"}})
-			back, err := resp.Location()
-			if err != nil || back.Query().Get("state") != "st" || back.Query().Get("iss") != cfg.Issuer || back.Query().Get("kept") != "1" {
-				t.Fatalf("%v, %v", back, err)
+			back := do(t, "POST", client.AuthCodeURL("st", oauth2.S256ChallengeOption(verifier()), oidc.Nonce("no")), url.Values{"person": {"ada"}}).back(t)
+			if back.Query().Get("state") != "st" || back.Query().Get("iss") != cfg.Issuer || back.Query().Get("kept") != "1" {
+				t.Fatal(back)
 			}
 			token, err := client.Exchange(ctx, back.Query().Get("code"), oauth2.VerifierOption(verifier()))
 			if err != nil {
@@ -117,14 +133,14 @@ func TestSignInWithAnotherLibrary(t *testing.T) {
 
 func TestThePage(t *testing.T) {
 	_, cfg := start(t)
-	resp, body := do(t, "GET", cfg.Issuer+"/authorize?"+query(), nil)
+	page := do(t, "GET", cfg.Issuer+"/authorize?"+query(), nil)
 	for _, want := range []string{"Demonstration identity provider", "Ada Admin", `value="ada"`, "&lt;script&gt;"} {
-		if !strings.Contains(body, want) {
+		if !strings.Contains(page.body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	policy := resp.Header.Get("Content-Security-Policy")
-	_, rest, _ := strings.Cut(body, "<style>")
+	policy := page.header.Get("Content-Security-Policy")
+	_, rest, _ := strings.Cut(page.body, "<style>")
 	css, _, _ := strings.Cut(rest, "</style>")
 	hash := sha256.Sum256([]byte(css))
 	for _, want := range []string{"default-src 'none'", base64.StdEncoding.EncodeToString(hash[:]), "form-action 'self' http://127.0.0.1:3000;", "frame-ancestors 'none'"} {
@@ -132,7 +148,7 @@ func TestThePage(t *testing.T) {
 			t.Errorf("the policy %q lacks %q", policy, want)
 		}
 	}
-	if strings.Contains(body, "<script") || strings.Contains(body, "<b>@") {
+	if strings.Contains(page.body, "<script") || strings.Contains(page.body, "<b>@") {
 		t.Error("a name became markup")
 	}
 }
@@ -150,13 +166,13 @@ func TestRequestsThatGoNowhere(t *testing.T) {
 		"no redirect URI":         set("redirect_uri", ""),
 		"one that cannot be read": set("redirect_uri", "http://[::1"),
 	} {
-		resp, _ := do(t, "POST", cfg.Issuer+"/authorize?"+query(edit), url.Values{"person": {"ada"}})
-		if resp.StatusCode != http.StatusBadRequest || resp.Header.Get("Location") != "" {
-			t.Errorf("%s: %d, to %q", name, resp.StatusCode, resp.Header.Get("Location"))
+		got := do(t, "POST", cfg.Issuer+"/authorize?"+query(edit), url.Values{"person": {"ada"}})
+		if got.status != http.StatusBadRequest || got.header.Get("Location") != "" {
+			t.Errorf("%s: %d, to %q", name, got.status, got.header.Get("Location"))
 		}
 	}
-	if resp, _ := do(t, "POST", cfg.Issuer+"/authorize?"+query(), url.Values{"person": {"nobody"}}); resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("nobody: %d", resp.StatusCode)
+	if got := do(t, "POST", cfg.Issuer+"/authorize?"+query(), url.Values{"person": {"nobody"}}); got.status != http.StatusBadRequest {
+		t.Errorf("nobody: %d", got.status)
 	}
 }
 
@@ -181,10 +197,10 @@ func TestRequestsAnsweredWithAnError(t *testing.T) {
 		if row.form == nil {
 			method = "GET"
 		}
-		resp, _ := do(t, method, cfg.Issuer+"/authorize?"+query(row.edit), row.form)
-		back, err := resp.Location()
-		if err != nil || back.Query().Get("error") != row.want || back.Query().Get("iss") != cfg.Issuer || back.Query().Has("code") {
-			t.Errorf("%s: %d, to %v", name, resp.StatusCode, back)
+		got := do(t, method, cfg.Issuer+"/authorize?"+query(row.edit), row.form)
+		back := got.back(t)
+		if back.Query().Get("error") != row.want || back.Query().Get("iss") != cfg.Issuer || back.Query().Has("code") {
+			t.Errorf("%s: %d, to %v", name, got.status, back)
 		}
 	}
 }
@@ -206,11 +222,7 @@ func TestTheTokenEndpoint(t *testing.T) {
 		"another verifier": {set("code_verifier", strings.Repeat("w", 43)), "invalid_grant"},
 		"no verifier":      {set("code_verifier", ""), "invalid_grant"},
 	} {
-		resp, _ := do(t, "POST", cfg.Issuer+"/authorize?"+query(), url.Values{"person": {"ada"}})
-		back, err := resp.Location()
-		if err != nil {
-			t.Fatal(err)
-		}
+		back := do(t, "POST", cfg.Issuer+"/authorize?"+query(), url.Values{"person": {"ada"}}).back(t)
 		form := url.Values{
 			"grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "redirect_uri": {redirectURI},
 			"client_id": {"demo"}, "client_secret": {"s3cret&"}, "code_verifier": {verifier()},
@@ -225,24 +237,24 @@ func TestTheTokenEndpoint(t *testing.T) {
 
 func tokenError(t *testing.T, cfg Config, form url.Values) string {
 	t.Helper()
-	resp, body := do(t, "POST", cfg.Issuer+"/token", form)
-	var answer struct {
+	got := do(t, "POST", cfg.Issuer+"/token", form)
+	var tokens struct {
 		Error       string `json:"error"`
 		AccessToken string `json:"access_token"`
 	}
-	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+	if err := json.Unmarshal([]byte(got.body), &tokens); err != nil {
 		t.Fatal(err)
 	}
-	if (answer.AccessToken != "") != (resp.StatusCode == http.StatusOK) {
-		t.Errorf("%d: %s", resp.StatusCode, body)
+	if (tokens.AccessToken != "") != (got.status == http.StatusOK) {
+		t.Errorf("%d: %s", got.status, got.body)
 	}
-	return answer.Error
+	return tokens.Error
 }
 
 func TestUserinfoWantsAToken(t *testing.T) {
 	_, cfg := start(t)
-	if resp, _ := do(t, "GET", cfg.Issuer+"/userinfo", nil); resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("got %d", resp.StatusCode)
+	if got := do(t, "GET", cfg.Issuer+"/userinfo", nil); got.status != http.StatusUnauthorized {
+		t.Errorf("got %d", got.status)
 	}
 }
 
@@ -254,8 +266,8 @@ func TestLogout(t *testing.T) {
 		"client_id=other&post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A3000%2Fauth%2Flogin":        "",
 		"": "",
 	} {
-		if resp, _ := do(t, "GET", cfg.Issuer+"/logout?"+query, nil); resp.Header.Get("Location") != want {
-			t.Errorf("%s: to %q", query, resp.Header.Get("Location"))
+		if got := do(t, "GET", cfg.Issuer+"/logout?"+query, nil).header.Get("Location"); got != want {
+			t.Errorf("%s: to %q", query, got)
 		}
 	}
 }

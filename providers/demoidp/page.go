@@ -50,7 +50,7 @@ func (p *Provider) showProblem(w http.ResponseWriter, status int, message string
 // show renders whole or not at all. Browsers apply form-action to the redirect
 // that follows a form too, so the client's origin is allowed besides our own.
 func (p *Provider) show(w http.ResponseWriter, status int, formTarget string, content page) {
-	content.Style = template.CSS(style)
+	content.Style = template.CSS(style) //nolint:gosec // our own, embedded
 	var body bytes.Buffer
 	if err := template.Must(template.New("page").Parse(markup)).Execute(&body, content); err != nil {
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)

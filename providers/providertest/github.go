@@ -138,7 +138,7 @@ func (g *GitHub) authorize(w http.ResponseWriter, r *http.Request, f Fault) {
 	if f.Callback != nil {
 		f.Callback(back)
 	}
-	http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusFound)
+	http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusFound) //nolint:gosec // the test is the client
 }
 
 // token answers 200 whatever happens, as GitHub does, and takes client id and

@@ -109,12 +109,18 @@ func (s *Server) Login(authURL, person string) url.Values {
 func choose(t testing.TB, authURL string, form url.Values) url.Values {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.PostForm(authURL, form)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, authURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Errorf("authorization: %v", err)
 		return nil
 	}
-	defer resp.Body.Close()
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Errorf("authorization: %v", err)
+		return nil
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read; there is nothing to lose
 	back, err := resp.Location()
 	if err != nil {
 		body, _ := io.ReadAll(resp.Body)
