@@ -159,12 +159,17 @@ func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "
 // compared exactly: encoding/json would take "Query" for "query" when it fills
 // a struct, Python would not.
 func readObject(raw []byte, keys ...string) (map[string]json.RawMessage, error) {
-	if err := checkJSON(raw); err != nil {
-		return nil, err
+	d := newDecoder(raw)
+	token, err := d.Token()
+	if err != nil {
+		return nil, badJSON(err)
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil || members == nil {
-		return nil, unreadable("not_an_object", "A GraphQL request is one JSON object.", err)
+	if token != json.Delim('{') {
+		return nil, unreadable("not_an_object", "A GraphQL request is one JSON object.", nil)
+	}
+	members, err := readMembers(d, raw)
+	if err != nil {
+		return nil, badJSON(err)
 	}
 	for key := range members {
 		if !slices.Contains(keys, key) {
@@ -174,18 +179,51 @@ func readObject(raw []byte, keys ...string) (map[string]json.RawMessage, error) 
 	return members, nil
 }
 
+// readMembers reads the rest of an object whose brace was read, and nothing may
+// come after it. Values are checked and kept as they are written in raw.
+func readMembers(d *json.Decoder, raw []byte) (map[string]json.RawMessage, error) {
+	members, seen := map[string]json.RawMessage{}, map[string]bool{}
+	for d.More() {
+		key, err := readKey(d, seen)
+		if err != nil {
+			return nil, err
+		}
+		from := d.InputOffset()
+		if err := checkValue(d, 1); err != nil {
+			return nil, err
+		}
+		members[key] = bytes.TrimLeft(raw[from:d.InputOffset()], ": \t\r\n")
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	return members, requireNoMore(d)
+}
+
+func newDecoder(raw []byte) *json.Decoder {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return d
+}
+
 // checkJSON refuses what two readers of JSON may read differently: keys given
 // twice, and text that is not Unicode (broken UTF-8, half a surrogate pair).
 // What Python takes and the standard does not, such as NaN or UTF-16, is no
 // JSON here either.
 func checkJSON(raw []byte) error {
-	if !json.Valid(raw) {
-		return badJSON(errors.New("syntax"))
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
+	d := newDecoder(raw)
 	if err := checkValue(d, 0); err != nil {
 		return badJSON(err)
+	}
+	if err := requireNoMore(d); err != nil {
+		return badJSON(err)
+	}
+	return nil
+}
+
+func requireNoMore(d *json.Decoder) error {
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more after the value")
 	}
 	return nil
 }
@@ -212,7 +250,7 @@ func checkMembers(d *json.Decoder, object bool, depth int) error {
 	seen := map[string]bool{}
 	for d.More() {
 		if object {
-			if err := checkKey(d, seen); err != nil {
+			if _, err := readKey(d, seen); err != nil {
 				return err
 			}
 		}
@@ -224,20 +262,20 @@ func checkMembers(d *json.Decoder, object bool, depth int) error {
 	return err
 }
 
-func checkKey(d *json.Decoder, seen map[string]bool) error {
+func readKey(d *json.Decoder, seen map[string]bool) (string, error) {
 	token, err := d.Token()
 	if err != nil {
-		return err
+		return "", err
 	}
 	key, ok := token.(string)
 	if !ok {
-		return io.ErrUnexpectedEOF
+		return "", errors.New("key is not a string")
 	}
 	if seen[key] {
-		return errors.New("key given twice")
+		return "", errors.New("key given twice")
 	}
 	seen[key] = true
-	return checkText(key)
+	return key, checkText(key)
 }
 
 // checkText refuses the replacement character. Decoders put it in the place of

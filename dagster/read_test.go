@@ -234,6 +234,9 @@ func FuzzReadHTTP(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if method == "POST" && !json.Valid(body) {
+			t.Errorf("read %q as JSON", body)
+		}
 		if ran := forward(s, call); ran == nil || !within(ran, call) {
 			t.Errorf("ran %+v, judged %+v", ran, call)
 		}

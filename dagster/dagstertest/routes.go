@@ -43,7 +43,7 @@ func (s *Server) table() []route {
 		{"graphql", exactly("/graphql"), append(get, http.MethodPost), s.graphql},
 		{"static", exactly(`/_next/(.*)`), get, static},
 		{"static", exactly(`/vendor/(.*)`), get, static},
-		{"static", exactly(`/(404\.html|favicon[-.\w]*|index\.html|manifest\.json|robots\.txt|csp-header\.txt)`), get, static},
+		{"static", exactly(`/(404\.html|Dagster_world\.mp4|favicon[-\w]*\.\w+|index\.html|manifest\.json|robots\.txt|csp-header\.txt)`), get, static},
 		{"logs", exactly(`/logs/(.*)`), get, logs},
 		{"notebook", exactly("/notebook"), get, notebook},
 		{"notebook", exactly("/dagit/notebook"), get, notebook},
