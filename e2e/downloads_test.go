@@ -17,7 +17,7 @@ import (
 func downloads(t *testing.T, w *world) {
 	s := w.serve(t, w.settings(t, w.dagster.URL))
 	p := signedIn(t, s, "keycloak", parts.Editor)
-	id := p.launch(t, 1, 0)
+	id := p.launch(t)
 	t.Run("a debug file is gzip, in a sandbox", func(t *testing.T) {
 		a := p.get(t, "/download_debug/"+id)
 		if !strings.HasPrefix(a.body, "\x1f\x8b") {

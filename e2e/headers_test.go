@@ -111,9 +111,10 @@ func verify(t *testing.T, s *server, who me, assertion string) {
 	}
 	var standard jwt.Claims
 	var own struct {
-		Email, Name, Role string
-		Groups            []string
-		Method            string `json:"auth_method"`
+		Email  string   `json:"email"`
+		Role   string   `json:"role"`
+		Groups []string `json:"groups"`
+		Method string   `json:"auth_method"`
 	}
 	if err := token.Claims(keys, &standard, &own); err != nil {
 		t.Fatalf("not signed by a published key: %v", err)
@@ -133,7 +134,7 @@ func verify(t *testing.T, s *server, who me, assertion string) {
 // the assertion with the published keys and notes the name on the run.
 func attribution(t *testing.T, w *world) {
 	s := w.serve(t, w.settings(t, w.dagster.URL).with(settings{"LISTEN": "127.0.0.1:" + w.port, "ALB_HEADERS": "true"}))
-	id := signedIn(t, s, "keycloak", parts.Editor).launch(t, 1, 0)
+	id := signedIn(t, s, "keycloak", parts.Editor).launch(t)
 	run, ok := w.dagster.State(t).Run(id)
 	if !ok {
 		t.Fatalf("Dagster does not know run %q", id)

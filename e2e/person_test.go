@@ -63,13 +63,10 @@ func signedIn(t *testing.T, s *server, slot, name string) *person {
 // returns the last answer, its body read and closed.
 func (p *person) signIn(slot, name string) (*http.Response, error) {
 	answer, err := p.http.Get(p.base + "/auth/start/" + slot + "?next=" + url.QueryEscape("/auth/me"))
-	for forms := 0; err == nil; forms++ {
+	for err == nil {
 		var form *http.Request
 		if form, err = fill(answer, name); err != nil || form == nil {
 			return answer, err
-		}
-		if forms == 4 {
-			return nil, fmt.Errorf("a fourth form at %s", answer.Request.URL)
 		}
 		answer, err = p.http.Do(form)
 	}
@@ -89,8 +86,8 @@ func fill(answer *http.Response, name string) (*http.Request, error) {
 	}
 	form := page.Find("form[method=post]").First()
 	action, ok := form.Attr("action")
-	if !ok {
-		return nil, fmt.Errorf("no form at %s: %s", answer.Request.URL, strings.Join(strings.Fields(page.Text()), " "))
+	if complaint := strings.TrimSpace(page.Find("[id^=input-error]").Text()); complaint != "" || !ok {
+		return nil, fmt.Errorf("%s says %q", answer.Request.URL, complaint)
 	}
 	values := url.Values{}
 	form.Find("input[name]").Each(func(_ int, input *goquery.Selection) {
@@ -156,9 +153,20 @@ func (p *person) get(t *testing.T, path string) answer {
 }
 
 // graphql sends an operation as Dagster's UI does.
-func (p *person) graphql(t *testing.T, query string, variables map[string]any) answer {
+func (p *person) graphql(t *testing.T, query string) answer {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	return p.operate(t, operation{Query: query})
+}
+
+// operation is the body of a GraphQL request.
+type operation struct {
+	Query     string         `json:"query"`
+	Variables map[string]any `json:"variables,omitempty"`
+}
+
+func (p *person) operate(t *testing.T, o operation) answer {
+	t.Helper()
+	body, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,21 +207,29 @@ func (a answer) into(t *testing.T, target any) {
 
 // launch launches the job "counting" and returns the run's id, empty where
 // that was refused.
-func (p *person) launch(t *testing.T, lines int, pause float64) string {
+func (p *person) launch(t *testing.T) string {
 	t.Helper()
-	a := p.graphql(t, `mutation Launch($params: ExecutionParams!) {
-		launchRun(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } }
-	}`, map[string]any{"params": map[string]any{
-		"selector":      map[string]any{"repositoryLocationName": "sales", "repositoryName": "__repository__", "jobName": "counting"},
-		"runConfigData": map[string]any{"ops": map[string]any{"count": map[string]any{"config": map[string]any{"lines": lines, "pause": pause}}}},
-	}})
 	var launched struct {
 		Data struct {
 			LaunchRun struct{ Run struct{ RunID string } }
 		}
 	}
-	a.into(t, &launched)
+	p.operate(t, launchCounting(1, 0)).into(t, &launched)
 	return launched.Data.LaunchRun.Run.RunID
+}
+
+// launchCounting launches the sample's job "counting", which logs some lines
+// with a pause of seconds after each.
+func launchCounting(lines int, pause float64) operation {
+	return operation{
+		Query: `mutation Launch($params: ExecutionParams!) {
+			launchRun(executionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } } }
+		}`,
+		Variables: map[string]any{"params": map[string]any{
+			"selector":      map[string]any{"repositoryLocationName": "sales", "repositoryName": "__repository__", "jobName": "counting"},
+			"runConfigData": map[string]any{"ops": map[string]any{"count": map[string]any{"config": map[string]any{"lines": lines, "pause": pause}}}},
+		}},
+	}
 }
 
 // eventually asks until yes; what is promised within five seconds gets six.

@@ -18,7 +18,7 @@ func pathPrefix(t *testing.T, w *world) {
 	atKeycloak(page, parts.Editor)
 	page.AwaitLocation(s.URL + "/jobs")
 	page.SeeText("mailing")
-	watchRun(t, page, &server{s.Process, s.URL, s.set, &world{dagster: w.prefixed}})
+	watchRun(t, page, s.URL, w.prefixed.Storage)
 	page.Open(s.URL + "/auth/account")
 	page.SeeText("edda@example.com")
 

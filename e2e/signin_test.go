@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,7 +24,7 @@ func signInAtKeycloak(t *testing.T, w *world) {
 	page.AwaitLocation(s.URL + "/runs?q[0]=job:counting")
 	page.SeeText("Runs")
 
-	watchRun(t, page, s)
+	watchRun(t, page, s.URL, w.dagster.Storage)
 
 	page.Open(s.URL + "/auth/account")
 	page.SeeText("edda@example.com")
@@ -40,26 +42,40 @@ func atKeycloak(page *parts.Page, name string) {
 
 // watchRun launches a run from the page and reads its log as it comes: through
 // the socket, without a reload.
-func watchRun(t *testing.T, page *parts.Page, s *server) {
+func watchRun(t *testing.T, page *parts.Page, url string, storage *parts.Storage) {
 	t.Helper()
-	id := strings.Trim(page.Evaluate(`fetch('/graphql?op=Launch', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({query: `+
-		"`mutation { launchRun(executionParams: { selector: { repositoryLocationName: \"sales\", repositoryName: \"__repository__\", jobName: \"counting\" },"+
-		" runConfigData: { ops: { count: { config: { lines: 12, pause: 0.5 } } } } }) { ... on LaunchRunSuccess { run { runId } } } }`"+
-		`})}).then(r => r.json()).then(r => r.data.launchRun.run.runId)`), `"`)
-	frames := page.SocketMessages()
-	page.Open(s.URL + "/runs/" + id)
+	id := launchFrom(t, page, url)
+	messages := page.SocketMessages()
+	page.Open(url + "/runs/" + id)
 	page.Evaluate("window.loadedOnce = true")
-	page.SeeText("line 12 of 12")
+	page.SeeText("line 6 of 6")
 	page.SeeText("Success")
 	if page.Evaluate("window.loadedOnce") != "true" {
 		t.Error("the page was loaded anew; updates should come by themselves")
 	}
-	if all := strings.Join(frames(), "\n"); !strings.Contains(all, "line 12 of 12") {
+	if all := strings.Join(messages(), "\n"); !strings.Contains(all, "line 6 of 6") {
 		t.Errorf("the log did not come through the socket: %.2000s", all)
 	}
-	if run, ok := s.w.dagster.State(t).Run(id); !ok || run.Status != "SUCCESS" {
+	if run, ok := storage.State(t).Run(id); !ok || run.Status != "SUCCESS" {
 		t.Errorf("Dagster's storage has %+v", run)
 	}
+}
+
+// launchFrom lets the page's own JavaScript launch a run that takes three
+// seconds, as Dagster's does, and returns its id.
+func launchFrom(t *testing.T, page *parts.Page, url string) string {
+	t.Helper()
+	body, err := json.Marshal(launchCounting(6, 0.5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	value := page.Evaluate(fmt.Sprintf(`fetch(%q, {method: "POST", headers: {"Content-Type": "application/json"}, body: %q})`+
+		`.then(r => r.json()).then(r => r.data.launchRun.run.runId)`, url+"/graphql?op=Launch", body))
+	if err := json.Unmarshal([]byte(value), &id); err != nil || id == "" {
+		t.Fatalf("launched %s", value)
+	}
+	return id
 }
 
 // signedOut holds that nothing is left of a session: pages lead to the login
@@ -86,8 +102,8 @@ func signInAtOIDCProvider(t *testing.T, w *world) {
 	page.Click(`a[href*="/auth/start/certified"]`)
 	page.Type(`input[name="login"]`, parts.Viewer)
 	page.Type(`input[name="password"]`, parts.Password)
-	page.Click(`button.login-submit`)
-	page.Click(`button[type="submit"]`) // consent
+	page.Click(`form:has(input[value="login"]) button`)
+	page.Click(`form:has(input[value="consent"]) button`)
 	page.AwaitLocation(s.URL + "/locations")
 	page.SeeText("marketing")
 	if who := page.Evaluate("fetch('/auth/me').then(r => r.json()).then(m => [m.user.email, m.user.provider, m.role])"); who != `["vic@example.com","certified","viewer"]` {

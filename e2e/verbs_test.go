@@ -1,8 +1,206 @@
 package e2e
 
-import "testing"
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
 
-func backup(t *testing.T, w *world)   {}
-func wrap(t *testing.T, w *world)     {}
-func demo(t *testing.T, w *world)     {}
-func pictures(t *testing.T, w *world) {}
+	"github.com/dagpass/dagpass/e2e/parts"
+)
+
+// backup copies a database in use, goes on, is killed with a WAL beside the
+// file, and is put back to where the copy was.
+func backup(t *testing.T, w *world) {
+	set := w.settings(t, w.dagster.URL)
+	delete(set, "SECRET_KEY") // the key beside the database serves too
+	database := strings.TrimPrefix(set["DATABASE_URL"], "sqlite:")
+	saved := filepath.Join(t.TempDir(), "saved.db")
+
+	s := w.serve(t, set)
+	before := signedIn(t, s, "certified", "before")
+	w.run(t, set, "backup", saved)
+	after := signedIn(t, s, "certified", "after")
+	s.Kill()
+	if info, err := os.Stat(database + "-wal"); err != nil || info.Size() == 0 {
+		t.Fatalf("no WAL is left to get in the way: %v, %v", info, err)
+	}
+
+	restore(t, saved, database)
+	w.serve(t, set)
+	if who, ok := before.me(t); !ok || who.User.Email != "before@example.com" {
+		t.Errorf("who was signed in at the backup is %+v", who.User)
+	}
+	if who, ok := after.me(t); ok {
+		t.Errorf("who came after the backup is %+v", who.User)
+	}
+	w.run(t, set, "audit", "verify")
+}
+
+// restore does what the documentation says: while nothing runs, away with the
+// WAL and its index, and the copy in the place of the file.
+func restore(t *testing.T, saved, database string) {
+	t.Helper()
+	for _, name := range []string{database, database + "-wal", database + "-shm"} {
+		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	copied, err := os.ReadFile(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(database, copied, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// started is a program whose signals are the test's to send.
+type started struct {
+	*exec.Cmd
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+// start starts a program that ends with t whatever happens.
+func start(t *testing.T, dir string, env []string, name string, args ...string) *started {
+	t.Helper()
+	s := &started{Cmd: exec.Command(name, args...)}
+	s.Dir, s.Env, s.Stdout, s.Stderr = dir, env, s, s
+	s.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		syscall.Kill(-s.Process.Pid, syscall.SIGKILL)
+		s.Wait()
+		if t.Failed() {
+			t.Logf("%s:\n%s", name, s.printed())
+		}
+	})
+	return s
+}
+
+// Write implements io.Writer for what the program prints.
+func (s *started) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(p)
+}
+
+func (s *started) printed() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.String()
+}
+
+// await waits until a pattern is printed and returns what its group matched.
+func (s *started) await(t *testing.T, pattern string, limit time.Duration) string {
+	t.Helper()
+	deadline := time.After(limit)
+	for {
+		if found := regexp.MustCompile(pattern).FindStringSubmatch(s.printed()); found != nil {
+			return found[1]
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("%s did not print %s", s.Path, pattern)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// wrap starts a real `dagster dev` as its child, works, and takes it along
+// when it is told to stop.
+func wrap(t *testing.T, w *world) {
+	set := w.settings(t, "")
+	delete(set, "UPSTREAM")
+	home := parts.DagsterHome(t)
+	env := append(parts.DagsterEnvironment(t, home), set.environ(t)...)
+	child := start(t, parts.Workspace(), env, w.binary, "wrap", "--", parts.DagsterBin(t, "dagster"), "dev", "-w", "workspace.yaml")
+	upstream := child.await(t, `"upstream":"http://([^"]+)"`, time.Minute)
+	s := &server{URL: "http://localhost:" + set.port(), set: set, w: w}
+	awaitDagster(t, upstream)
+
+	p := signedIn(t, s, "keycloak", parts.Editor)
+	id := p.launch(t)
+	if run, ok := parts.OpenStorage(t, home).State(t).Run(id); !ok || run.Job != "counting" {
+		t.Errorf("launched %q, stored %+v", id, run)
+	}
+	child.Process.Signal(syscall.SIGTERM)
+	child.Wait()
+	mustBeGone(t, upstream)
+}
+
+// awaitDagster waits for a webserver that somebody else starts.
+func awaitDagster(t *testing.T, address string) {
+	t.Helper()
+	deadline := time.After(2 * time.Minute)
+	for {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("no Dagster at %s", address)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func mustBeGone(t *testing.T, address string) {
+	t.Helper()
+	eventually(t, "Dagster ends", func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+}
+
+// demo is a newcomer's first command, in the newcomer's own environment: it
+// installs Dagster, and one of its three people works. A killed demo leaves
+// no Dagster behind.
+func demo(t *testing.T, w *world) {
+	address := "127.0.0.1:" + parts.FreePort(t)
+	child := start(t, t.TempDir(), newcomer(), w.binary, "demo", "--dir", t.TempDir(), "--listen", address)
+	upstream := child.await(t, `"?upstream"?[:=]"?http://([^"\s]+)`, 5*time.Minute)
+	awaitDagster(t, upstream)
+	page := w.chromium.Person(t)
+	page.Open("http://localhost" + address[strings.Index(address, ":"):])
+	page.SeeText("Demonstration")
+	page.Screenshot("demo-login")
+	page.Click(`a[href*="/auth/start/demo"]`)
+	page.SeeText("Vera Viewer")
+	page.Screenshot("demo-people")
+	page.Click(`button[value="ed"]`)
+	page.SeeText("Lineage")
+	page.Screenshot("demo-dagster")
+	if who := page.Evaluate("fetch('/auth/me').then(r => r.json()).then(m => [m.user.name, m.role])"); who != `["Ed Editor","editor"]` {
+		t.Errorf("signed in as %s", who)
+	}
+	child.Process.Kill()
+	child.Wait()
+	mustBeGone(t, upstream)
+}
+
+// newcomer is the environment of whoever runs the tests, less our settings.
+func newcomer() []string {
+	var env []string
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "DAGPASS_") {
+			env = append(env, entry)
+		}
+	}
+	return env
+}

@@ -1,11 +1,7 @@
 package parts
 
 import (
-	"bufio"
-	"encoding/json"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,11 +11,10 @@ import (
 // testdata/dagster: code locations "sales" and "marketing".
 type Dagster struct {
 	*Process
-	URL  string // with the path prefix, no slash at its end
-	Home string // its DAGSTER_HOME
+	*Storage
+	URL string // with the path prefix, no slash at its end
 
-	storage *bufio.Scanner
-	ask     io.Writer
+	home string
 }
 
 // DagsterOptions are what differs from one webserver to the next.
@@ -35,13 +30,13 @@ type DagsterOptions struct {
 func StartDagster(t testing.TB, o DagsterOptions) *Dagster {
 	t.Helper()
 	port := FreePort(t)
-	d := &Dagster{URL: loopback(port, o.PathPrefix), Home: dagsterHome(t)}
+	d := &Dagster{URL: loopback(port, o.PathPrefix), home: DagsterHome(t)}
 	args := append([]string{"-w", "workspace.yaml", "-h", "127.0.0.1", "-p", port}, o.Flags...)
 	if o.PathPrefix != "" {
 		args = append(args, "--path-prefix", o.PathPrefix)
 	}
 	// In its own folder: the notebook route reads only below the working one.
-	env := append(DagsterEnvironment(t, d.Home), "ASSERTION_ISSUER="+o.Issuer)
+	env := append(DagsterEnvironment(t, d.home), "ASSERTION_ISSUER="+o.Issuer)
 	d.Process = Start(t, Workspace(), env, DagsterBin(t, "dagster-webserver"), args...)
 	return d
 }
@@ -61,7 +56,7 @@ func DagsterBin(t testing.TB, program string) string {
 func (d *Dagster) Await(t testing.TB) {
 	t.Helper()
 	d.AwaitURL(t, d.URL+"/server_info", 2*time.Minute)
-	d.openStorage(t)
+	d.Storage = OpenStorage(t, d.home)
 }
 
 // DagsterEnvironment returns what a Dagster program needs to use this home.
@@ -70,7 +65,8 @@ func DagsterEnvironment(t testing.TB, home string) []string {
 	return Environment(t, "DAGSTER_HOME="+home, "PYTHONPATH="+Workspace(), "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
 }
 
-func dagsterHome(t testing.TB) string {
+// DagsterHome makes a DAGSTER_HOME with the settings of the sample.
+func DagsterHome(t testing.TB) string {
 	t.Helper()
 	home := t.TempDir()
 	settings, err := os.ReadFile(ours("testdata", "dagster", "dagster.yaml"))
@@ -81,72 +77,4 @@ func dagsterHome(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return home
-}
-
-// State is what stands in Dagster's own storage. Two equal states mean that
-// nothing ran and nothing was changed in between.
-type State struct {
-	Runs        []Run
-	Events      map[string]int // materializations, observations, check evaluations
-	Assets      []string
-	Backfills   map[string]string
-	Instigators map[string][2]string // status and cursor of schedules and sensors
-	Partitions  []string             // of the dynamic partitions "customers"
-	Concurrency []string
-	Paused      bool
-}
-
-// A Run as Dagster stored it.
-type Run struct {
-	ID, Job, Status string
-	Tags            map[string]string
-}
-
-// Run returns the run with an id, and whether Dagster knows it.
-func (s State) Run(id string) (Run, bool) {
-	for _, run := range s.Runs {
-		if run.ID == id {
-			return run, true
-		}
-	}
-	return Run{}, false
-}
-
-// State asks Dagster's storage, past its webserver.
-func (d *Dagster) State(t testing.TB) State {
-	t.Helper()
-	if _, err := io.WriteString(d.ask, "state\n"); err != nil {
-		t.Fatalf("ask Dagster's storage: %v", err)
-	}
-	if !d.storage.Scan() {
-		t.Fatalf("Dagster's storage did not answer: %v", d.storage.Err())
-	}
-	var state State
-	if err := json.Unmarshal(d.storage.Bytes(), &state); err != nil {
-		t.Fatalf("Dagster's storage: %v", err)
-	}
-	return state
-}
-
-// openStorage starts the Python program that reads the storage. It stays, as
-// importing Dagster takes a second and a half; it ends with t, by the end of
-// its input.
-func (d *Dagster) openStorage(t testing.TB) {
-	t.Helper()
-	cmd := exec.Command(DagsterBin(t, "python"), ours("testdata", "dagster", "storage.py"))
-	cmd.Env, cmd.Stderr = DagsterEnvironment(t, d.Home), os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); cmd.Wait() })
-	d.ask, d.storage = in, bufio.NewScanner(out)
-	d.storage.Buffer(nil, 16<<20)
 }
