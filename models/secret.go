@@ -23,7 +23,8 @@ func (s Secret) String() string { return redacted }
 // GoString implements fmt.GoStringer, so that %#v is covered too.
 func (s Secret) GoString() string { return redacted }
 
-// MarshalText covers JSON, YAML and map keys.
+// MarshalText covers JSON and YAML. (A map key it does not: encoding/json takes
+// a string as it is.)
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue implements slog.LogValuer.

@@ -9,7 +9,8 @@ import (
 
 // Site is where people find us: the public URL and what follows from it.
 type Site struct {
-	// URL is scheme, host and path prefix, without a trailing slash.
+	// URL is scheme, host and path prefix; the host in lower case and without
+	// the scheme's default port, the path without a trailing slash.
 	URL *url.URL
 }
 
@@ -61,7 +62,7 @@ const maxNext = 2048
 func (s Site) Next(raw string) string {
 	home := s.Prefix() + "/"
 	u, err := url.Parse(raw)
-	if err != nil || !s.ours(u) || !plainPath(raw) {
+	if err != nil || !s.ours(u) || !plainPath(raw) || dotted(u.Path) {
 		return home
 	}
 	clean := (&url.URL{Path: u.Path}).EscapedPath()
@@ -78,10 +79,21 @@ func (s Site) Next(raw string) string {
 }
 
 func (s Site) ours(u *url.URL) bool {
-	if u.Scheme == "" && u.Host == "" && u.Opaque == "" && u.User == nil {
-		return strings.HasPrefix(u.Path, "/")
+	if u.User != nil || !strings.HasPrefix(u.Path, "/") {
+		return false
 	}
-	return u.User == nil && u.Opaque == "" && u.Scheme == s.URL.Scheme && s.IsHost(u.Host)
+	return u.Scheme == "" && u.Host == "" || u.Scheme == s.URL.Scheme && s.IsHost(u.Host)
+}
+
+// dotted tells whether a path has a segment that browsers resolve: the path
+// would lead elsewhere than it looks.
+func dotted(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // plainPath refuses what browsers read differently than we do: a backslash
