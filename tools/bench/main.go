@@ -1,0 +1,72 @@
+// Command bench measures what stands between a browser and Dagster: how many
+// requests per second pass, how long they take, and how much memory that costs.
+//
+//	wrk ─▶ direct | plain | tuned | nginx | dagpass ─▶ upstream (1 KB answers)
+//
+// Each contender is a process of its own, all of them run at once, and only the
+// one that is measured gets requests. A round measures every contender once, in
+// an order that moves on by one each round; figures are medians over the
+// rounds, and ratios are taken within a round before their median is.
+//
+// The upstream and the two bare proxies are this program again, started with
+// -as. Dagpass is the binary that is released, with a session that came from a
+// real sign-in at an OpenID provider in this process. The result is written to
+// docs/benchmarks.md.
+//
+// Neighbours: providers/demoidp is the provider; nothing else of the product is
+// imported.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// options are the flags.
+type options struct {
+	// root is the checkout; out is where the report goes, from there.
+	root, out string
+	rounds    int
+	duration  time.Duration
+	// as and upstream make this process a part of the benchmark.
+	as, listen, upstream string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.root, "root", "../..", "the checkout")
+	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "where the report goes, from the root; - for standard output")
+	flag.IntVar(&o.rounds, "rounds", 9, "how often each contender is measured")
+	flag.DurationVar(&o.duration, "duration", 2*time.Second, "how long a measurement takes")
+	flag.StringVar(&o.as, "as", "", "be a part of the benchmark: upstream, plain or tuned")
+	flag.StringVar(&o.listen, "listen", "", "for -as: the address to listen on")
+	flag.StringVar(&o.upstream, "upstream", "", "for -as plain and tuned: where to pass requests on to")
+	flag.Parse()
+	do := run
+	if o.as != "" {
+		do = part
+	}
+	if err := do(o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b, err := newBench(o)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if err := b.measureAll(ctx); err != nil {
+		return err
+	}
+	return b.write()
+}
