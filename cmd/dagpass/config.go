@@ -128,6 +128,8 @@ type loader struct {
 	names    map[string]bool // every name that is asked for
 }
 
+func (l *loader) given(name string) bool { return l.vars[name] != "" }
+
 func (l *loader) bad(format string, args ...any) {
 	l.problems = append(l.problems, fmt.Sprintf(format, args...))
 }
@@ -147,7 +149,8 @@ func loadConfig(environ []string, dotenv string) (Config, error) {
 }
 
 // collect takes our names out of the environment and the .env file (the
-// environment wins), and reads the files that NAME_FILE points to.
+// environment wins), and reads the files that NAME_FILE points to. Files come
+// last: which of two places wins must not depend on the order of a map.
 func (l *loader) collect(environ []string, dotenv string) {
 	merged := l.dotenv(dotenv)
 	fromEnv := map[string]bool{}
@@ -159,17 +162,16 @@ func (l *loader) collect(environ []string, dotenv string) {
 		}
 	}
 	for name, value := range merged {
-		base, isFile := strings.CutSuffix(name, "_FILE")
-		if !isFile || l.isName(name) {
+		if !strings.HasSuffix(name, "_FILE") {
 			l.vars[name] = value
-			continue
 		}
-		l.file(base, value, merged, fromEnv)
+	}
+	for name, value := range merged {
+		if base, isFile := strings.CutSuffix(name, "_FILE"); isFile {
+			l.file(base, value, merged, fromEnv)
+		}
 	}
 }
-
-// isName tells whether NAME_FILE is a name of its own, such as LDAP_CA_FILE.
-func (l *loader) isName(string) bool { return false }
 
 func (l *loader) file(base, path string, merged map[string]string, fromEnv map[string]bool) {
 	_, direct := merged[base]
@@ -215,24 +217,33 @@ func (l *loader) dotenv(path string) map[string]string {
 	return ours
 }
 
-var serviceVariable = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+var (
+	serviceVariable = regexp.MustCompile(`^([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+	servicePort     = regexp.MustCompile(`^([A-Z0-9_]+_)?PORT$`)
+)
 
 // kubernetes tells the variables that Kubernetes sets in every pod for a
-// Service called dagpass.
+// Service called dagpass, or dagpass-something.
 func kubernetes(name, value string) bool {
-	return serviceVariable.MatchString(name) || (name == "PORT" && strings.Contains(value, "://"))
+	return serviceVariable.MatchString(name) || (servicePort.MatchString(name) && strings.Contains(value, "://"))
 }
 
 func (l *loader) parse() Config {
 	cfg := Config{given: map[string]bool{}}
 	l.into(&cfg, "")
-	for _, slot := range cfg.OIDCProviders {
+	for i, slot := range cfg.OIDCProviders {
+		if slices.Contains(cfg.OIDCProviders[:i], slot) {
+			continue // checkSlots says so; its problems need no second telling
+		}
 		c := OIDCConfig{Slot: slot}
 		l.into(&c, "OIDC_"+slotName(slot)+"_")
 		cfg.OIDC = append(cfg.OIDC, c)
 	}
-	for name := range l.vars {
-		cfg.given[name] = true
+	for name, value := range l.vars {
+		cfg.given[name] = value != "" // an empty variable is one that is not set
+		if value != "" && strings.Trim(value, ", \t\r\n") == "" {
+			l.bad("%s%s is blank", prefix, name) // an allow-list of nothing would let in everybody
+		}
 	}
 	cfg.PolicyPath = l.files["POLICY"]
 	return cfg
@@ -300,20 +311,26 @@ func (l *loader) refuseUnknown() {
 			l.bad("%s%s is not a setting%s", prefix, name, l.nearest(name))
 		}
 	}
-	slices.Sort(l.problems)
+	slices.Sort(l.problems) // what came so far, out of maps
 }
 
 func (l *loader) nearest(name string) string {
 	best, distance := "", max(3, len(name)/3)
+	if strings.HasPrefix(name, "OIDC_") {
+		distance = 3 // further away it is another slot's
+	}
 	for known := range l.names {
 		if d := levenshtein.ComputeDistance(name, known); d < distance || (d == distance && known < best) {
 			best, distance = known, d
 		}
 	}
-	if best == "" {
-		return ""
+	switch {
+	case best != "":
+		return "; did you mean " + prefix + best + "?"
+	case strings.HasPrefix(name, "OIDC_"):
+		return "; is its slot missing in " + prefix + "OIDC_PROVIDERS?"
 	}
-	return "; did you mean " + prefix + best + "?"
+	return ""
 }
 
 // check holds the settings against each other. What it resolves is kept.
@@ -330,16 +347,22 @@ func (l *loader) check(c *Config) {
 }
 
 func (l *loader) checkListen(c *Config) {
-	for name, address := range map[string]string{"LISTEN": c.Listen, "METRICS_LISTEN": c.MetricsListen} {
-		if _, port, err := net.SplitHostPort(address); address != "" && (err != nil || !isPort(port)) {
-			l.bad("%s%s must be host:port, such as 127.0.0.1:3000", prefix, name)
-		}
+	l.checkAddress("LISTEN", c.Listen)
+	if c.MetricsListen != "" {
+		l.checkAddress("METRICS_LISTEN", c.MetricsListen)
 	}
 	if c.PublicURL == "" {
 		return
 	}
 	if err := checkPublicURL(c.PublicURL); err != "" {
 		l.bad("%sPUBLIC_URL %s", prefix, err)
+		c.PublicURL = "" // what is compared with it below has no problem of its own
+	}
+}
+
+func (l *loader) checkAddress(name, address string) {
+	if _, port, err := net.SplitHostPort(address); err != nil || !isPort(port) {
+		l.bad("%s%s must be host:port, such as 127.0.0.1:3000", prefix, name)
 	}
 }
 
@@ -351,7 +374,7 @@ func isPort(s string) bool {
 func checkPublicURL(raw string) string {
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
 		return "must be what people type into the browser, such as https://dagster.example.com"
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return "must be scheme, host and path alone"
@@ -373,6 +396,9 @@ func (c *Config) site(port string) models.Site {
 	u, _ := url.Parse(raw) // checked at the start
 	u.Path = strings.TrimRight(u.Path, "/")
 	u.Host = strings.ToLower(u.Host)
+	if u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port()) // browsers leave it out of Origin
+	}
 	return models.Site{URL: u}
 }
 
@@ -383,12 +409,9 @@ func (l *loader) checkUpstream(c *Config) {
 		return
 	}
 	c.upstream = up
-	if path := c.site("0").Prefix(); path != up.Prefix() {
+	if path := c.site("0").Prefix(); path != up.Prefix() && (c.PublicURL != "" || !l.given("PUBLIC_URL")) {
 		l.bad("%sPUBLIC_URL has the path %q and %sUPSTREAM %q: they must be the same, for Dagster writes its prefix into its pages; "+
 			"start it with --path-prefix %s and give both addresses that path", prefix, path, prefix, up.Prefix(), longer(path, up.Prefix()))
-	}
-	if c.UpstreamName == "" {
-		l.bad("%sUPSTREAM_NAME must not be empty", prefix)
 	}
 }
 
@@ -400,19 +423,34 @@ func longer(a, b string) string {
 }
 
 func (l *loader) checkKeys(c *Config) {
-	postgres := strings.HasPrefix(c.DatabaseURL.Reveal(), "postgres")
-	https := c.site("0").Secure()
-	if c.SecretKey == "" && (postgres || https) {
+	postgres := c.databaseFile() == ""
+	keys, err := decodeKeys(c.SecretKey)
+	switch {
+	case err != nil:
+		l.bad("%sSECRET_KEY %s", prefix, err)
+	case len(keys) == 0 && (postgres || strings.HasPrefix(l.vars["PUBLIC_URL"], "https:")):
 		l.bad("%sSECRET_KEY is required with https or PostgreSQL; make one with: openssl rand -base64 32", prefix)
 	}
-	if _, err := decodeKeys(c.SecretKey); err != nil {
-		l.bad("%sSECRET_KEY %s", prefix, err)
+	if err := checkDatabase(c.DatabaseURL.Reveal()); err != "" {
+		l.bad("%sDATABASE_URL %s", prefix, err)
 	}
-	if db := c.DatabaseURL.Reveal(); !postgres && !strings.HasPrefix(db, "sqlite:") {
-		l.bad("%sDATABASE_URL must begin with sqlite: or postgres://", prefix)
-	} else if db == "sqlite:" {
-		l.bad("%sDATABASE_URL names no file", prefix)
+}
+
+// checkDatabase repeats nothing of the address, for it may hold a password.
+func checkDatabase(raw string) string {
+	path, isFile := strings.CutPrefix(raw, "sqlite:")
+	u, err := url.Parse(raw)
+	switch {
+	case isFile && (path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "//")):
+		return "must name a file: sqlite:dagpass.db or sqlite:/var/lib/dagpass/dagpass.db"
+	case isFile:
+		return ""
+	case !strings.HasPrefix(raw, "postgres://") && !strings.HasPrefix(raw, "postgresql://"):
+		return "must begin with sqlite: or postgres://"
+	case err != nil || (u.User == nil && strings.Contains(raw, "@")):
+		return "is not a URL; percent-encode the special characters of the password"
 	}
+	return ""
 }
 
 func decodeKeys(s models.Secret) (keys [][]byte, err error) {
@@ -475,18 +513,39 @@ func (l *loader) checkSessions(c *Config) {
 }
 
 func (l *loader) checkPolicy(c *Config) {
-	if c.DefaultRole == string(policy.Admin) {
-		l.bad("%sDEFAULT_ROLE may not be admin: everybody let in would be one", prefix)
-		return
+	for _, email := range c.AdminEmails {
+		l.checkEmail("ADMIN_EMAILS", email)
 	}
 	p, err := policy.New(c.policyOptions([]byte(c.Policy)))
-	if err != nil {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			l.bad("%sPOLICY: %s", prefix, line)
+	for _, problem := range split(err) {
+		name := "POLICY"
+		if errors.Is(problem, policy.ErrDefaultRole) {
+			name = "DEFAULT_ROLE"
 		}
-		return
+		l.bad("%s%s: %s", prefix, name, problem)
 	}
 	c.policy = p
+}
+
+// split takes apart what errors.Join joined.
+func split(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, split(e)...)
+		}
+		return all
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
+func (l *loader) checkEmail(name, email string) {
+	if policy.NewSubject("", email, true).Email == "" {
+		l.bad("%s%s: %q is not an e-mail address", prefix, name, email)
+	}
 }
 
 // policyOptions is what a policy is made of, with the file's content as it is

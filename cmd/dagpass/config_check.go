@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"reflect"
 	"strings"
 	"text/tabwriter"
@@ -33,8 +34,14 @@ func (c *Config) describe(w io.Writer, site models.Site) error {
 		return err
 	}
 	fmt.Fprintf(w, "\nPeople open %s\n", site.Link("/"))
+	if c.PublicURL == "" && site.URL.Port() == "0" {
+		fmt.Fprintln(w, "The port is chosen at the start; set DAGPASS_PUBLIC_URL to register an address that stays.")
+	}
 	if c.databaseFile() != "" && c.SecretKey == "" {
 		fmt.Fprintf(w, "The secret key is kept in %s.key; back it up with the database.\n", c.databaseFile())
+	}
+	if !c.policy.CanMakeAdmin() {
+		fmt.Fprintln(w, "Nobody can become admin: neither DAGPASS_ADMIN_EMAILS nor a grant of the policy makes one.")
 	}
 	for _, p := range c.providers() {
 		fmt.Fprintf(w, "\n%s (%s)\n", label(p, p.slot), p.kind)
@@ -42,7 +49,7 @@ func (c *Config) describe(w io.Writer, site models.Site) error {
 		if p.kind == "oidc" {
 			fmt.Fprintf(w, "  and as post-logout URI:        %s\n", site.Link("/auth/login"))
 		}
-		fmt.Fprintf(w, "  who gets in:                   %s\n", p.whoGetsIn())
+		fmt.Fprintf(w, "  who gets in:                   %s\n", p.whoGetsIn(c.DefaultRole))
 	}
 	return nil
 }
@@ -88,41 +95,69 @@ func (c *Config) from(name string) string {
 	return "default"
 }
 
-// redactURL keeps of a database address what helps to recognise it.
+// redactURL keeps of a database address what helps to recognise it: no user,
+// no password, no parameter, which may hold one too.
 func redactURL(raw string) string {
 	if strings.HasPrefix(raw, "sqlite:") {
 		return raw
 	}
-	scheme, rest, _ := strings.Cut(raw, "://")
-	if at := strings.LastIndex(rest, "@"); at >= 0 {
-		rest = models.Secret("").String() + rest[at:]
+	u, err := url.Parse(raw)
+	if err != nil {
+		return models.Secret(raw).String()
 	}
-	rest, _, _ = strings.Cut(rest, "?") // parameters may hold a password too
-	return scheme + "://" + rest
+	user := ""
+	if u.User != nil {
+		user = models.Secret(raw).String() + "@"
+	}
+	return u.Scheme + "://" + user + u.Host + u.Path
 }
 
 // whoGetsIn says in one sentence what the provider's lists mean.
-func (p provider) whoGetsIn() string {
-	g := p.gate
-	var needs []string
-	if addresses := append(prefixed("@", g.Domains), g.Emails...); len(addresses) > 0 {
-		needs = append(needs, "with a verified address of "+strings.Join(addresses, ", "))
+func (p provider) whoGetsIn(defaultRole string) string {
+	but := ""
+	if defaultRole == "none" {
+		but = ", if ADMIN_EMAILS or a grant of the policy names them"
 	}
-	if len(g.Orgs) > 0 {
-		needs = append(needs, "in the organisation or team "+strings.Join(g.Orgs, ", "))
-	}
-	if len(g.Groups) > 0 {
-		needs = append(needs, "in the group "+strings.Join(g.Groups, ", "))
-	}
-	switch {
+	switch needs := p.needs(); {
 	case len(needs) > 0:
-		return "people " + strings.Join(needs, " and ") + "."
-	case g.Everyone && g.Public:
-		return "WARNING: anybody in the world with an account there."
-	case g.Public:
+		return "people " + strings.Join(needs, " and ") + but + "."
+	case p.openToAll():
+		return "WARNING: anybody in the world with an account there" + but + "."
+	case p.public:
 		return "only ADMIN_EMAILS and people whom a grant of the policy names, for anybody can open an account there."
 	}
-	return "whoever the provider vouches for."
+	return "whoever the provider vouches for" + but + "."
+}
+
+// needs lists what the provider's lists ask of somebody.
+func (p provider) needs() (needs []string) {
+	g := p.gate
+	if addresses := append(prefixed("@", g.Domains), g.Emails...); len(addresses) > 0 {
+		needs = append(needs, "with a verified address of "+strings.Join(addresses, " or "))
+	}
+	if len(g.Orgs) > 0 {
+		needs = append(needs, "in the organisation or team "+strings.Join(g.Orgs, " or "))
+	}
+	if len(g.Groups) > 0 {
+		needs = append(needs, "in the group "+strings.Join(g.Groups, " or "))
+	}
+	return needs
+}
+
+// openToAll tells a list that says "*" where anybody can open an account.
+func (p provider) openToAll() bool {
+	return p.public && p.gate.Everyone && len(p.needs()) == 0
+}
+
+// warnings is what an operator should hear at every start.
+func (c *Config) warnings() []string {
+	var all []string
+	for _, p := range c.providers() {
+		if p.openToAll() {
+			all = append(all, "the provider "+p.slot+" lets in anybody in the world with an account there, for its list says *")
+		}
+	}
+	return all
 }
 
 func prefixed(prefix string, all []string) []string {

@@ -34,7 +34,7 @@ func (c *Config) providers() []provider {
 	}
 	if c.configured("GITHUB_") {
 		p := provider{slot: "github", kind: "github", prefix: "GITHUB_", Client: c.GitHub.Client, issuer: c.GitHub.URL}
-		p.public = hostOf(p.issuer) == "github.com"
+		p.public = hostOf(p.issuer) == "github.com" || hostOf(p.issuer) == "www.github.com"
 		p.gate = newGate(p, nil, c.GitHub.AllowedOrgs, nil)
 		all = append(all, p)
 	}
@@ -48,8 +48,8 @@ func (c *Config) providers() []provider {
 }
 
 func (c *Config) configured(prefix string) bool {
-	for name := range c.given {
-		if strings.HasPrefix(name, prefix) {
+	for name, given := range c.given {
+		if given && strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
@@ -58,9 +58,9 @@ func (c *Config) configured(prefix string) bool {
 
 func newGate(p provider, domains, orgs, groups list) policy.Gate {
 	g := policy.Gate{Public: p.public}
-	g.Domains = g.Fill(domains, strings.ToLower)
-	g.Emails = g.Fill(p.AllowedEmails, strings.ToLower)
-	g.Orgs = g.Fill(orgs, strings.ToLower)
+	g.Domains = g.Fill(domains, policy.Fold)
+	g.Emails = g.Fill(p.AllowedEmails, policy.Fold)
+	g.Orgs = g.Fill(orgs, policy.Fold)
 	g.Groups = g.Fill(groups, strings.Clone)
 	return g
 }
@@ -94,6 +94,7 @@ func (l *loader) checkProviders(c *Config) {
 		l.need(p.prefix+"CLIENT_SECRET", p.ClientSecret.Reveal())
 		l.need(p.prefix+issuerName(p.kind), p.issuer)
 		l.checkIssuer(p)
+		l.checkLists(p)
 	}
 	for _, o := range c.OIDC {
 		l.checkOIDC(o)
@@ -118,10 +119,28 @@ func (l *loader) checkIssuer(p provider) {
 	name := "DAGPASS_" + p.prefix + issuerName(p.kind)
 	switch {
 	case p.issuer == "":
-	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+	case err != nil || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil:
 		l.bad("%s must be an https address", name)
 	case u.Scheme != "https" && (u.Scheme != "http" || !models.IsLoopback(u.Host)):
 		l.bad("%s must be https (http is for loopback only)", name)
+	}
+}
+
+// checkLists refuses entries that nobody could match: their author would not
+// learn it, and a door would stay shut.
+func (l *loader) checkLists(p provider) {
+	for _, email := range p.gate.Emails {
+		l.checkEmail(p.prefix+"ALLOWED_EMAILS", email)
+	}
+	for _, domain := range p.gate.Domains {
+		if strings.Contains(domain, "@") {
+			l.bad("DAGPASS_%sALLOWED_DOMAINS: %q must be written without @", p.prefix, domain)
+		}
+	}
+	for _, org := range p.gate.Orgs {
+		if org, team, ok := strings.Cut(org, "/"); org == "" || (ok && (team == "" || strings.Contains(team, "/"))) {
+			l.bad("DAGPASS_%sALLOWED_ORGS: an entry is org or org/team", p.prefix)
+		}
 	}
 }
 
@@ -161,5 +180,5 @@ func hostOf(raw string) string {
 	if err != nil {
 		return ""
 	}
-	return strings.ToLower(u.Hostname())
+	return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 }
