@@ -140,6 +140,25 @@ func TestRenameTakesOverWhatIsSaid(t *testing.T) {
 	}
 }
 
+// What a provider calls somebody goes into a row, a page and a terminal.
+func TestNamesArePlain(t *testing.T) {
+	for said, want := range map[string]string{
+		"Ada Lovelace":             "Ada Lovelace",
+		"Åsa 🦊 李":                  "Åsa 🦊 李",
+		"Ada\x00\x1b[2J\nLovelace": "Ada[2JLovelace",
+		"\x00":                     "x@example.com",
+		strings.Repeat("x", 5000):  strings.Repeat("x", maxName),
+		"bad \xff byte":            "bad \uFFFD byte",
+	} {
+		if got := NewUser(said, "x@example.com\x00", noon()); got.Name != want || got.Email != "x@example.com" {
+			t.Errorf("%.20q becomes %.20q, %q, want %.20q", said, got.Name, got.Email, want)
+		}
+	}
+	if got := plain("x" + strings.Repeat("ä", maxName)); len(got) > maxName || !utf8.ValidString(got) {
+		t.Errorf("cut to %d bytes, valid %t", len(got), utf8.ValidString(got))
+	}
+}
+
 func TestUserIsDisabled(t *testing.T) {
 	at := noon()
 	if (&User{}).Disabled() || !(&User{DisabledAt: &at}).Disabled() {

@@ -2,7 +2,9 @@ package models
 
 import (
 	"cmp"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dagpass/dagpass/policy"
 )
@@ -19,12 +21,29 @@ type User struct {
 
 // NewUser makes the account of somebody who signs in for the first time.
 func NewUser(name, email string, now time.Time) *User {
-	return &User{ID: NewID(), Name: cmp.Or(name, email), Email: email, CreatedAt: now}
+	u := &User{ID: NewID(), CreatedAt: now}
+	u.Rename(cmp.Or(plain(name), email), email)
+	return u
 }
 
 // Rename takes over what the provider says now; an empty value changes nothing.
 func (u *User) Rename(name, email string) {
-	u.Name, u.Email = cmp.Or(name, u.Name), cmp.Or(email, u.Email)
+	u.Name, u.Email = cmp.Or(plain(name), u.Name), cmp.Or(plain(email), u.Email)
+}
+
+// maxName bounds what a provider can write into a row for display, in bytes.
+const maxName = 512
+
+// plain is a name without control characters, which would steer the terminal
+// of whoever lists users, and which PostgreSQL refuses where they are NUL.
+func plain(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, name)
+	return strings.ToValidUTF8(name[:min(len(name), maxName)], "")
 }
 
 // Disabled tells whether an admin has barred the person.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/store"
 	"github.com/dagpass/dagpass/store/storetest"
 	"github.com/dagpass/dagpass/store/storetest/pgtest"
 )
@@ -66,14 +67,21 @@ func TestBackupReplacesNothing(t *testing.T) {
 }
 
 func TestFailedBackupLeavesNoFile(t *testing.T) {
-	s := storetest.Open(t, storetest.SQLiteURL(t))
-	s.Close()
-	path := filepath.Join(t.TempDir(), "backup.db")
-	if err := s.Backup(t.Context(), path); err == nil {
-		t.Error("no error")
-	}
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("half a backup is there: %v", err)
+	for name, s := range map[string]*store.Store{"closed": storetest.SQLite(t), "empty": storetest.Open(t, storetest.SQLiteURL(t)), "damaged": storetest.SQLite(t)} {
+		switch name {
+		case "closed":
+			s.Close()
+		case "damaged":
+			s.Writer().Exec("PRAGMA writable_schema = 1")
+			s.Writer().Exec("UPDATE sqlite_schema SET rootpage = 999999 WHERE name = 'users'")
+		}
+		path := filepath.Join(t.TempDir(), "backup.db")
+		if err := s.Backup(t.Context(), path); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: half a backup is there: %v", name, err)
+		}
 	}
 }
 

@@ -107,6 +107,9 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if s.dialect != migrations.SQLite {
 		return errors.New("this backup is for SQLite; use pg_dump for PostgreSQL")
 	}
+	if err := s.notEmpty(ctx); err != nil {
+		return err
+	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s is there already, and a backup does not replace a file", path)
@@ -119,4 +122,15 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 		return errors.Join(doing("backup", err), os.Remove(path))
 	}
 	return doing("backup", file.Sync())
+}
+
+// notEmpty is an error for a database without tables. A mistyped path makes
+// one, and a backup of it would look like a good one.
+func (s *Store) notEmpty(ctx context.Context) error {
+	var tables int64
+	err := s.read.WithContext(ctx).Table("sqlite_schema").Count(&tables).Error
+	if err == nil && tables == 0 {
+		err = errors.New("the database is empty; is its URL right?")
+	}
+	return doing("backup", err)
 }
