@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -67,14 +69,11 @@ func TestBackupReplacesNothing(t *testing.T) {
 }
 
 func TestFailedBackupLeavesNoFile(t *testing.T) {
-	for name, s := range map[string]*store.Store{"closed": storetest.SQLite(t), "empty": storetest.Open(t, storetest.SQLiteURL(t)), "damaged": storetest.SQLite(t)} {
-		switch name {
-		case "closed":
-			s.Close()
-		case "damaged":
-			s.Writer().Exec("PRAGMA writable_schema = 1")
-			s.Writer().Exec("UPDATE sqlite_schema SET rootpage = 999999 WHERE name = 'users'")
-		}
+	closed := storetest.SQLite(t)
+	closed.Close()
+	for name, s := range map[string]*store.Store{
+		"closed": closed, "empty": storetest.Open(t, storetest.SQLiteURL(t)), "damaged": damaged(t),
+	} {
 		path := filepath.Join(t.TempDir(), "backup.db")
 		if err := s.Backup(t.Context(), path); err == nil {
 			t.Errorf("%s: no error", name)
@@ -83,6 +82,32 @@ func TestFailedBackupLeavesNoFile(t *testing.T) {
 			t.Errorf("%s: half a backup is there: %v", name, err)
 		}
 	}
+}
+
+// damaged is a store whose file has garbage in its last pages.
+func damaged(t *testing.T) *store.Store {
+	t.Helper()
+	url := storetest.SQLiteURL(t)
+	s := storetest.Migrated(t, url)
+	for range 500 {
+		if err := s.Record(t.Context(), said()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close() // writes the log back into the file
+	file, err := os.OpenFile(strings.TrimPrefix(url, "sqlite:"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteAt(bytes.Repeat([]byte("garbage!"), 1024), size-8*1024); err != nil {
+		t.Fatal(err)
+	}
+	return storetest.Open(t, url)
 }
 
 func TestBackupOfPostgresSaysWhatToUse(t *testing.T) {
