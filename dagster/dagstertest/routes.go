@@ -84,13 +84,18 @@ func decode(r *http.Request) string {
 	return strings.ToValidUTF8(path, "\uFFFD")
 }
 
+// outside is what is left when all routes are mounted below a prefix.
 func (s *Server) outside(w http.ResponseWriter, r *http.Request, path string, seen *Request) {
 	s.remember(*seen)
-	if path == "/" || path == s.prefix {
-		http.Redirect(w, r, s.prefix+"/", http.StatusTemporaryRedirect)
-		return
+	switch path {
+	case "/":
+		http.Redirect(w, r, s.prefix, http.StatusTemporaryRedirect)
+	case s.prefix:
+		// Starlette adds the slash, and names the host it was asked for.
+		http.Redirect(w, r, "http://"+r.Host+s.prefix+"/", http.StatusTemporaryRedirect)
+	default:
+		http.Error(w, "Not Found", http.StatusNotFound)
 	}
-	http.Error(w, "Not Found", http.StatusNotFound)
 }
 
 func (s *Server) match(c *call, path string) {
