@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/dagpass/dagpass/dagster/dagstertest"
+	"github.com/dagpass/dagpass/models"
 )
 
 // socket is a client's end.
@@ -205,6 +206,20 @@ func TestSocketsEndWithDagster(t *testing.T) {
 	}
 }
 
+// Dagster hears a goodbye too, and not a line that broke.
+func TestDagsterHearsTheEnd(t *testing.T) {
+	heard := make(chan websocket.StatusCode, 1)
+	h := at(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"graphql-ws"}, InsecureSkipVerify: true})
+		if err == nil {
+			_, _, err = conn.Read(context.Background())
+		}
+		heard <- websocket.CloseStatus(err)
+	})
+	_ = h.socket("viewer").CloseNow()
+	same(t, "status", <-heard, websocket.StatusNormalClosure)
+}
+
 // An absolute end bites even if whoever recognises sessions remembers longer.
 func TestSocketsEndOnTime(t *testing.T) {
 	late := false
@@ -284,6 +299,30 @@ func TestSocketsLeaveNoGoroutine(t *testing.T) {
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
 	same(t, "goroutines of sockets", strings.Count(string(stacks), "proxy.(*bridge)"), 0)
+}
+
+// A request returns after all that works for it, not before: whoever waits for
+// the requests of a stopping server waits for this too.
+func TestSocketsWaitForTheirParts(t *testing.T) {
+	asked, release := make(chan struct{}, 1), make(chan struct{})
+	h := newHouse(t, "", func(c *Config) {
+		c.Alive = func(_ context.Context, p *models.Principal) (*models.Principal, error) {
+			asked <- struct{}{}
+			<-release
+			return p, nil
+		}
+	})
+	s := h.socket("viewer")
+	<-asked
+	_ = s.CloseNow()
+	<-h.dagster.SocketClosed()
+	select {
+	case <-h.returned:
+		t.Error("it returned while a part was at work")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	<-h.returned
 }
 
 // A client that does not read makes Dagster wait; it does not fill our memory.
