@@ -222,7 +222,7 @@ func checkJSON(raw []byte) error {
 }
 
 func requireNoMore(d *json.Decoder) error {
-	if _, err := d.Token(); err != io.EOF {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("more after the value")
 	}
 	return nil

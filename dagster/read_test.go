@@ -2,6 +2,7 @@ package dagster_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -89,8 +90,9 @@ func show(s *string) string {
 }
 
 func refused(err error) *dagster.Call {
-	if e, ok := err.(*dagster.Error); ok {
-		return e.Call
+	var refusal *dagster.Error
+	if errors.As(err, &refusal) {
+		return refusal.Call
 	}
 	return nil
 }
