@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -29,15 +28,15 @@ import (
 type child struct {
 	cmd   *exec.Cmd
 	guard *guard
-	told  os.Signal // the last signal that was handed on, or nil
 }
 
 const (
-	// endWithin is how long a child may take to end once the server is lost:
-	// dagster dev needs about four seconds.
+	// endWithin is how long a child may take to end when we end it: dagster dev
+	// needs two to eight seconds, and sometimes does not notice.
 	endWithin = 15 * time.Second
-	// leaveWithin is how long those may take whom the child left behind.
-	leaveWithin = 3 * time.Second
+	// leaveWithin is how long those may take whom the child left behind. In a
+	// container nobody may bury the dead, and then all of it passes.
+	leaveWithin = time.Second
 	// pipesWithin is how long output may still come from them, where it is not
 	// a file and has to be copied.
 	pipesWithin = time.Second
@@ -60,10 +59,10 @@ func startChild(cmd *exec.Cmd) (*child, error) {
 	return &child{cmd: cmd, guard: g}, nil
 }
 
-// tend waits for the child and hands it the signals that we get meanwhile. When
-// lost is closed the child is ended. The status is the one a shell would show:
-// 128 + n for signal n.
-func (c *child) tend(signals <-chan os.Signal, lost <-chan struct{}) int {
+// tend waits for the child and hands it the signals that we get meanwhile; how
+// long it takes to obey them is its own affair. When over is closed the child is
+// ended. The status is the one a shell would show: 128 + n for signal n.
+func (c *child) tend(signals <-chan os.Signal, over <-chan struct{}) int {
 	exited := make(chan int, 1)
 	go func() { exited <- c.wait() }()
 	var late <-chan time.Time
@@ -72,10 +71,9 @@ func (c *child) tend(signals <-chan os.Signal, lost <-chan struct{}) int {
 		case status := <-exited:
 			return status
 		case s := <-signals:
-			c.told = s
 			signalGroup(c.cmd.Process.Pid, s.(syscall.Signal))
-		case <-lost:
-			lost, late = nil, time.After(endWithin)
+		case <-over:
+			over, late = nil, time.After(endWithin)
 			signalGroup(c.cmd.Process.Pid, syscall.SIGTERM)
 		case <-late:
 			signalGroup(c.cmd.Process.Pid, syscall.SIGKILL)
@@ -103,60 +101,42 @@ func cannotStart(cmd *exec.Cmd, err error, io stdio) error {
 	return exitError{126}
 }
 
-// catchSignals takes over the signals that a child is to have.
-func catchSignals() (signals chan os.Signal, release func()) {
-	signals = make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	return signals, func() { signal.Stop(signals) }
-}
-
-// interrupted is how we end when a signal came before there was a child to
-// have it.
-func interrupted(s os.Signal) error { return exitError{128 + int(s.(syscall.Signal))} }
-
 // serveAround serves, starts cmd once we listen, and calls up then. When the
-// child ends we stop serving and end as it did; when serving fails the child is
-// not started, or is ended.
-//
-// Signals are the child's: serving goes on until it has ended, so that it can
-// be seen to end.
+// child ends we stop serving and end as it did; when we stop serving, because
+// ctx ends or something fails, the child is not started, or is ended.
 func serveAround(ctx context.Context, cfg Config, io stdio, cmd *exec.Cmd, signals <-chan os.Signal, up func(context.Context)) error {
 	if cmd.Err != nil {
 		return cannotStart(cmd, cmd.Err, io)
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	listening, lost := make(chan struct{}), make(chan struct{})
+	listening, over := make(chan struct{}), make(chan struct{})
 	var served error
 	go func() {
-		defer close(lost)
+		defer close(over)
 		served = serveWith(ctx, cfg, io, func(net.Addr) { close(listening) })
 	}()
+	var ended error
 	select {
-	case <-lost:
-		return served
+	case <-over:
 	case s := <-signals:
-		stop()
-		<-lost
-		return cmp.Or(served, interrupted(s))
+		ended = exitError{128 + int(s.(syscall.Signal))} // there was no child yet to have it
 	case <-listening:
+		ended = runBeside(ctx, cmd, io, signals, over, up)
 	}
-	err := runBeside(ctx, cmd, io, signals, lost, up)
 	stop()
-	<-lost
-	return cmp.Or(served, err) // of two ends, ours is the one to explain
+	<-over
+	return cmp.Or(served, ended) // of two ends, ours is the one to explain
 }
 
 // runBeside runs the child to its end.
-func runBeside(ctx context.Context, cmd *exec.Cmd, io stdio, signals <-chan os.Signal, lost <-chan struct{}, up func(context.Context)) error {
+func runBeside(ctx context.Context, cmd *exec.Cmd, io stdio, signals <-chan os.Signal, over <-chan struct{}, up func(context.Context)) error {
 	c, err := startChild(cmd)
 	if err != nil {
 		return cannotStart(cmd, err, io)
 	}
-	ctx, done := context.WithCancel(ctx)
-	defer done()
 	go up(ctx)
-	if status := c.tend(signals, lost); status != 0 {
+	if status := c.tend(signals, over); status != 0 {
 		return exitError{status}
 	}
 	return nil

@@ -56,7 +56,7 @@ const guardScript = `
 read -r group || exit 0
 read -r word && exit 0
 kill -TERM "-$group" || exit 0
-sleep 3
+sleep 6
 kill -KILL "-$group"`
 
 func startGuard() (*guard, error) {

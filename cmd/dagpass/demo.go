@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -46,8 +45,6 @@ const demoPolicy = `grants:
 
 // Run sets up what is missing, and shows Dagpass until it is told to stop.
 func (v demoVerb) Run(ctx context.Context, env environment, io stdio) error {
-	signals, release := catchSignals()
-	defer release()
 	listen, err := demoListen(v.Listen)
 	if err != nil {
 		return err
@@ -58,11 +55,11 @@ func (v demoVerb) Run(ctx context.Context, env environment, io stdio) error {
 	}
 	defer dir.Close()
 	warnUnused(env, io)
-	python, err := demoPython{dir: dir.path("python"), given: v.Python, env: demoEnviron(env), signals: signals, io: io}.ready()
+	python, err := demoPython{dir: dir.path("python"), given: v.Python, env: demoEnviron(env), io: io}.ready(ctx)
 	if err != nil {
 		return err
 	}
-	return demo{listen: listen, dir: dir, python: python, env: demoEnviron(env), signals: signals, io: io}.run(ctx)
+	return demo{listen: listen, dir: dir, python: python, env: demoEnviron(env), io: io}.run(ctx)
 }
 
 // demoListen refuses an address that others could reach, and finds out early,
@@ -106,12 +103,11 @@ func demoEnviron(env environment) []string {
 
 // demo is a demonstration that has all it needs.
 type demo struct {
-	listen  string
-	dir     *demoDir
-	python  string
-	env     []string
-	signals <-chan os.Signal
-	io      stdio
+	listen string
+	dir    *demoDir
+	python string
+	env    []string
+	io     stdio
 }
 
 func (d demo) run(ctx context.Context) error {
@@ -133,16 +129,12 @@ func (d demo) run(ctx context.Context) error {
 	}
 	defer log.Close()
 	fmt.Fprintf(d.io.Out, "Starting Dagster; what it says is in %s\n", log.Name())
-	err = serveAround(ctx, cfg, d.io, d.dagster(upstream, log), d.signals, func(ctx context.Context) {
+	err = serveAround(ctx, cfg, d.io, d.dagster(upstream, log), nil, func(ctx context.Context) {
 		if answers(ctx, cfg.Upstream) {
 			d.introduce(cfg.site(""))
 		}
 	})
-	if ctx.Err() == nil { // nobody told us to stop
-		d.explain(log.Name())
-		err = cmp.Or(err, error(exitError{exitFailed}))
-	}
-	return err
+	return d.explain(ctx, err, log.Name())
 }
 
 // provider starts the identity provider, and makes the configuration that goes
@@ -258,13 +250,18 @@ func (d demo) introduce(site models.Site) {
 `, site.Link("/"), d.dir.root)
 }
 
-// explain says what Dagster said last, where it ended of its own accord: it
-// does so with status 0, whatever happened.
-func (d demo) explain(log string) {
-	content, err := os.ReadFile(log)
-	if err == nil {
-		fmt.Fprintf(d.io.Err, "dagpass: the demonstration has ended; Dagster said last, in %s:\n%s\n", log, lastLines(string(content), 20))
+// explain tells an end that was asked for from one that Dagster came to by
+// itself, which it does with any status, 0 too.
+func (d demo) explain(ctx context.Context, err error, log string) error {
+	var ended exitError
+	switch {
+	case err != nil && !errors.As(err, &ended):
+		return err
+	case ctx.Err() != nil:
+		return nil
 	}
+	content, _ := os.ReadFile(log) // without it, the path is still of use
+	return fmt.Errorf("dagster dev has ended by itself; it said last, in %s:\n%s", log, lastLines(string(content), 20))
 }
 
 func lastLines(text string, n int) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +19,10 @@ import (
 //	folder finished ────────────────────▶ that one
 //	else: python3 ─▶ venv ─▶ pip install ─▶ finished
 type demoPython struct {
-	dir     string // of the virtual environment
-	given   string // by --python, or empty
-	env     []string
-	signals <-chan os.Signal
-	io      stdio
+	dir   string // of the virtual environment
+	given string // by --python, or empty
+	env   []string
+	io    stdio
 }
 
 // finished is the name of the file that is written last: without it an
@@ -30,7 +30,7 @@ type demoPython struct {
 const finished = "dagpass-finished"
 
 // ready gives the path of a Python that has Dagster.
-func (p demoPython) ready() (string, error) {
+func (p demoPython) ready(ctx context.Context) (string, error) {
 	if p.given != "" {
 		return p.given, p.check(p.given)
 	}
@@ -38,7 +38,7 @@ func (p demoPython) ready() (string, error) {
 	if _, err := os.Stat(filepath.Join(p.dir, finished)); err == nil && p.check(python) == nil {
 		return python, nil
 	}
-	if err := p.install(python); err != nil {
+	if err := p.install(ctx, python); err != nil {
 		return "", err
 	}
 	return python, os.WriteFile(filepath.Join(p.dir, finished), nil, 0o600)
@@ -60,7 +60,7 @@ func (p demoPython) ask(python, code string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-func (p demoPython) install(python string) error {
+func (p demoPython) install(ctx context.Context, python string) error {
 	system, err := p.system()
 	if err != nil {
 		return err
@@ -70,11 +70,11 @@ func (p demoPython) install(python string) error {
 	}
 	start := time.Now()
 	fmt.Fprintf(p.io.Out, "Making a Python environment in %s\n", p.dir)
-	if err := p.do(system, "-m", "venv", p.dir); err != nil {
+	if err := p.do(ctx, system, "-m", "venv", p.dir); err != nil {
 		return err
 	}
 	fmt.Fprintln(p.io.Out, "Installing Dagster in it (about 250 MB on disk, this once)")
-	if err := p.do(python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "dagster", "dagster-webserver"); err != nil {
+	if err := p.do(ctx, python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "dagster", "dagster-webserver"); err != nil {
 		return err
 	}
 	if err := p.check(python); err != nil {
@@ -133,8 +133,8 @@ func pythonHint(missing string, debian, root bool) string {
 }
 
 // do runs one step with its progress on our output; a failure shows all that
-// the step said last. It ends with us, and gets our signals.
-func (p demoPython) do(name string, args ...string) error {
+// the step said last. It is ended when ctx ends.
+func (p demoPython) do(ctx context.Context, name string, args ...string) error {
 	out := &progress{w: p.io.Out}
 	cmd := exec.Command(name, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, out, out
@@ -142,10 +142,10 @@ func (p demoPython) do(name string, args ...string) error {
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", name, err)
 	}
-	status := c.tend(p.signals, nil)
+	status := c.tend(nil, ctx.Done())
 	switch {
-	case c.told != nil:
-		return interrupted(c.told)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	case status != 0:
 		return fmt.Errorf("setting up Python failed:\n%s", lastLines(out.all.String(), 15))
 	}

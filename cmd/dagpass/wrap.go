@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/dagpass/dagpass/models"
 )
@@ -20,31 +23,41 @@ type wrapVerb struct {
 // Run starts Dagster as our child and serves in front of it. It ends as the
 // child does.
 func (v wrapVerb) Run(ctx context.Context, env environment, io stdio) error {
-	signals, release := catchSignals()
-	defer release()
-	port, err := freePort()
+	// Signals are the child's: we serve until it has ended, so that it can be
+	// seen to end, and may take the time it needs.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	cmd, cfg, err := wrap(v.Command, env)
 	if err != nil {
 		return err
 	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = io.In, io.Out, io.Err
+	return serveAround(context.WithoutCancel(ctx), cfg, io, cmd, signals, func(context.Context) {})
+}
+
+// wrap makes the child's command and the configuration that leads to it.
+func wrap(command []string, env environment) (*exec.Cmd, Config, error) {
 	prefix, err := wrapPrefix(env)
 	if err != nil {
-		return err
-	}
-	args, err := wrapCommand(v.Command, port, prefix)
-	if err != nil {
-		return err
+		return nil, Config{}, err
 	}
 	vars, err := wrapEnviron(env, prefix)
 	if err != nil {
-		return err
+		return nil, Config{}, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, Config{}, err
+	}
+	args, err := wrapCommand(command, port, prefix)
+	if err != nil {
+		return nil, Config{}, err
 	}
 	cfg, err := append(slices.Clone(env), "DAGPASS_UPSTREAM=http://127.0.0.1:"+port+prefix).load()
-	if err != nil {
-		return err
-	}
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = vars, io.In, io.Out, io.Err
-	return serveAround(ctx, cfg, io, cmd, signals, func(context.Context) {})
+	cmd.Env = vars
+	return cmd, cfg, err
 }
 
 // wrapPrefix is the path of PUBLIC_URL, which Dagster has to be started with.
