@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dagpass/dagpass/dagster"
 	"github.com/dagpass/dagpass/models"
@@ -30,8 +31,12 @@ type tripKey struct{}
 
 func tripOf(ctx context.Context) *trip { return ctx.Value(tripKey{}).(*trip) }
 
-// newForwarder tunes one ReverseProxy. What Dagster sends is passed on as it
-// comes, also when its length is known.
+// flushEvery is how long a part of an answer of known length may wait for the
+// next. One of unknown length is passed on as it comes, which httputil does by
+// itself; to do so always would cost every small answer a second write.
+const flushEvery = 50 * time.Millisecond
+
+// newForwarder tunes one ReverseProxy.
 func (p *Proxy) newForwarder() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
@@ -39,7 +44,7 @@ func (p *Proxy) newForwarder() *httputil.ReverseProxy {
 		ErrorHandler:   p.unanswered,
 		Transport:      p.transport,
 		BufferPool:     newBuffers(),
-		FlushInterval:  -1,
+		FlushInterval:  flushEvery,
 		ErrorLog:       slog.NewLogLogger(p.Log.Handler(), slog.LevelWarn),
 	}
 }

@@ -273,8 +273,8 @@ func TestLargeDownloads(t *testing.T) {
 // not taken for a whole one.
 func TestBrokenDownloads(t *testing.T) {
 	h := at(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Length", "100")
-		_, _ = io.WriteString(w, "half")
+		w.Header().Set("Content-Length", "200000")
+		_, _ = io.WriteString(w, strings.Repeat("half", 25000))
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
