@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxTokens bounds the work of reading a document, ours and Dagster's, whose
-	// validation is quadratic: a second's worth for this many. The largest query
+	// validation is quadratic: a few seconds at worst for this many. The largest query
 	// of Dagster's own app has about 800.
 	maxTokens = 4_000
 	// maxRootFields bounds what one request may ask for. The app asks for three
