@@ -8,13 +8,13 @@ import (
 	"github.com/dagpass/dagpass/store/storetest/pgtest"
 )
 
-func BenchmarkSession(b *testing.B) {
+func BenchmarkStore(b *testing.B) {
 	for name, s := range map[string]*store.Store{"sqlite": storetest.SQLite(b), "postgres": storetest.Migrated(b, pgtest.URL(b))} {
 		p := newPerson("ada", noon())
 		if err := tryChange(b.Context(), s, p.insert); err != nil {
 			b.Fatal(err)
 		}
-		b.Run(name, func(b *testing.B) {
+		b.Run(name+" session", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, _, _, err := s.Session(b.Context(), p.session.ID); err != nil {

@@ -70,7 +70,7 @@ func TestEventIsFoundByItsColumns(t *testing.T) {
 var errOurs = errors.New("no")
 
 func TestChangeLeavesNothingWhen(t *testing.T) {
-	for name, fn := range map[string]func(tx *store.Tx) (models.Event, error){
+	cases := map[string]func(tx *store.Tx) (models.Event, error){
 		"it errs":               func(*store.Tx) (models.Event, error) { return said(), errOurs },
 		"its event has no name": func(*store.Tx) (models.Event, error) { return models.Event{Outcome: "ok"}, nil },
 		"it names nobody's user": func(tx *store.Tx) (models.Event, error) {
@@ -81,16 +81,19 @@ func TestChangeLeavesNothingWhen(t *testing.T) {
 		"it asks for nobody":      func(tx *store.Tx) (models.Event, error) { _, err := tx.User("nobody"); return said(), err },
 		"it asks without an id":   func(tx *store.Tx) (models.Event, error) { _, err := tx.User(""); return said(), err },
 		"it asks for no identity": func(tx *store.Tx) (models.Event, error) { _, err := tx.Identity("", ""); return said(), err },
-	} {
-		t.Run(name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, s *store.Store) { mustLeaveNothing(t, s, fn) })
-		})
 	}
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		signedIn(t, s, "ada")
+		s.OnEvent = func(e models.Event) { t.Errorf("told of %+v", e) }
+		for name, fn := range cases {
+			t.Run(name, func(t *testing.T) { mustLeaveNothing(t, s, fn) })
+		}
+	})
 }
 
+// mustLeaveNothing tries a change that does something first, on a store with
+// one user and one event.
 func mustLeaveNothing(t *testing.T, s *store.Store, fn func(tx *store.Tx) (models.Event, error)) {
-	signedIn(t, s, "ada")
-	s.OnEvent = func(e models.Event) { t.Errorf("told of %+v", e) }
 	err := s.Change(t.Context(), func(tx *store.Tx) (models.Event, error) {
 		if err := newPerson("grace", noon()).insert(tx); err != nil {
 			t.Fatal(err)
@@ -246,8 +249,8 @@ func TestDeadlockIsTriedAgain(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if want := map[string]int32{"sqlite": 2, "postgres": 3}[s.Dialect()]; runs.Load() != want {
-			t.Errorf("%d runs, want %d", runs.Load(), want)
+		if least := map[string]int32{"sqlite": 2, "postgres": 3}[s.Dialect()]; runs.Load() < least {
+			t.Errorf("%d runs, want %d at least", runs.Load(), least)
 		}
 	})
 }

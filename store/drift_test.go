@@ -18,32 +18,33 @@ import (
 // tables, columns, kinds, nullability, primary keys and indexes.
 func TestMigratedSchemaIsWhatTheModelsSay(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		if diff := cmp.Diff(meant(t, s.Writer()), migrated(t, s)); diff != "" {
+		if diff := cmp.Diff(meant(t, s.Writer()), migrated(t, s.Writer())); diff != "" {
 			t.Errorf("models (-) and migrations (+) differ:\n%s", diff)
 		}
 	})
 }
 
-// The seeded difference must be seen, else the test above proves nothing.
+// A difference that is made on purpose must be seen, else the test above
+// proves nothing.
 func TestDriftIsSeen(t *testing.T) {
-	for _, change := range []string{
-		"ALTER TABLE users ADD COLUMN extra text",
-		"CREATE TABLE extra (id text PRIMARY KEY)",
-		"CREATE INDEX extra ON users (name)",
-		"DROP INDEX idx_sessions_user_id",
-		"ALTER TABLE sessions RENAME COLUMN slot TO slott",
-	} {
-		t.Run(change, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, s *store.Store) {
-				if err := s.Writer().Exec(change).Error; err != nil {
-					t.Fatal(err)
-				}
-				if cmp.Equal(meant(t, s.Writer()), migrated(t, s)) {
-					t.Error("not seen")
-				}
-			})
-		})
-	}
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		for _, change := range []string{
+			"ALTER TABLE users ADD COLUMN extra text",
+			"CREATE TABLE extra (id text PRIMARY KEY)",
+			"CREATE INDEX extra ON users (name)",
+			"DROP INDEX idx_sessions_user_id",
+			"ALTER TABLE sessions RENAME COLUMN slot TO slott",
+		} {
+			tx := s.Writer().Begin()
+			if err := tx.Exec(change).Error; err != nil {
+				t.Fatal(err)
+			}
+			if cmp.Equal(meant(t, tx), migrated(t, tx)) {
+				t.Errorf("not seen: %s", change)
+			}
+			tx.Rollback()
+		}
+	})
 }
 
 // meant writes a line for every column and index of the models. A pointer may
@@ -86,9 +87,9 @@ func index(table, name string, unique bool, on []string) string {
 }
 
 // migrated writes the same lines from what the database says about itself.
-func migrated(t *testing.T, s *store.Store) (lines []string) {
-	query := map[string]string{"sqlite": sqliteSchema, "postgres": postgresSchema}[s.Dialect()]
-	if err := s.Writer().Raw(query).Scan(&lines).Error; err != nil {
+func migrated(t *testing.T, db *gorm.DB) (lines []string) {
+	query := map[string]string{"sqlite": sqliteSchema, "postgres": postgresSchema}[db.Name()]
+	if err := db.Raw(query).Scan(&lines).Error; err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(lines)
