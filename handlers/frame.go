@@ -54,9 +54,9 @@ func (s *Server) accessLog(c echo.Context, took time.Duration) {
 func (s *Server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
-			switch v := recover(); {
-			case v == nil:
-			case v == http.ErrAbortHandler: //nolint:errorlint // it is compared as net/http does
+			switch v := recover(); v {
+			case nil:
+			case http.ErrAbortHandler: // compared as net/http does
 				panic(v)
 			default:
 				err = models.ErrInternal.Because(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))

@@ -143,10 +143,11 @@ func TestOnlyTheDigestIsKept(t *testing.T) {
 
 func TestTouchKeepsAlive(t *testing.T) {
 	each(t, func(w *world) {
-		in, p := w.signIn(providertest.Ada)
+		in, _ := w.signIn(providertest.Ada)
 		for range 3 {
 			w.clock.pass(5 * time.Hour)
-			if p, _ = w.Authenticate(ctx, in.Token); p == nil {
+			p, err := w.Authenticate(ctx, in.Token)
+			if err != nil {
 				w.t.Fatal("the session ended although it was used")
 			}
 			w.Touch(ctx, p)

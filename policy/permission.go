@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"maps"
 	"slices"
 )
 
@@ -102,8 +101,6 @@ func (s Permissions) Names() []string {
 	slices.Sort(names)
 	return names
 }
-
-func (s Permissions) add(more Permissions) { maps.Copy(s, more) }
 
 func (s Permissions) holds(all Permissions) bool {
 	for p := range all {

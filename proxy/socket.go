@@ -129,6 +129,7 @@ func (p *Proxy) dialSocket(v *visit) (*websocket.Conn, error) {
 	}
 	clean(h)
 	v.intro.write(h)
+	//nolint:bodyclose // there is none to close (websocket.Dial)
 	conn, _, err := websocket.Dial(ctx, p.Upstream.URL(v.route.Path), &websocket.DialOptions{
 		HTTPClient: p.dialer, HTTPHeader: h, Subprotocols: []string{dagster.SocketProtocol},
 	})
