@@ -59,35 +59,52 @@ func signedIn(t *testing.T, s *server, slot, name string) *person {
 	return p
 }
 
-// signIn starts at our page and fills in forms until there are none. It
-// returns the last answer, its body read and closed.
+// signIn starts at our page and fills in the provider's forms until it is sent
+// back. It returns our answer to that, without its body.
 func (p *person) signIn(slot, name string) (*http.Response, error) {
 	answer, err := p.http.Get(p.base + "/auth/start/" + slot + "?next=" + url.QueryEscape("/auth/me"))
-	for err == nil {
+	for range 4 {
 		var form *http.Request
-		if form, err = fill(answer, name); err != nil || form == nil {
-			return answer, err
+		if err == nil {
+			form, err = fill(answer, name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if form == nil {
+			return answer, answer.Body.Close()
 		}
 		answer, err = p.http.Do(form)
 	}
-	return nil, err
+	return nil, fmt.Errorf("the form comes back again and again: %s", words(answer))
+}
+
+// words are what an answer's page says.
+func words(answer *http.Response) string {
+	defer answer.Body.Close()
+	page, err := goquery.NewDocumentFromReader(answer.Body)
+	if err != nil {
+		return err.Error()
+	}
+	page.Find("script, style").Remove()
+	return strings.Join(strings.Fields(page.Text()), " ")
 }
 
 // fill makes the request that submitting a provider's form sends; nil when the
 // answer is ours again.
 func fill(answer *http.Response, name string) (*http.Request, error) {
-	defer answer.Body.Close()
 	if answer.Request.URL.Hostname() == "localhost" {
 		return nil, nil // back from the provider
 	}
+	defer answer.Body.Close()
 	page, err := goquery.NewDocumentFromReader(answer.Body)
 	if err != nil {
 		return nil, err
 	}
 	form := page.Find("form[method=post]").First()
 	action, ok := form.Attr("action")
-	if complaint := strings.TrimSpace(page.Find("[id^=input-error]").Text()); complaint != "" || !ok {
-		return nil, fmt.Errorf("%s says %q", answer.Request.URL, complaint)
+	if !ok {
+		return nil, fmt.Errorf("no form at %s: %s", answer.Request.URL, answer.Status)
 	}
 	values := url.Values{}
 	form.Find("input[name]").Each(func(_ int, input *goquery.Selection) {

@@ -173,11 +173,19 @@ func mustBeGone(t *testing.T, address string) {
 // no Dagster behind.
 func demo(t *testing.T, w *world) {
 	address := "127.0.0.1:" + parts.FreePort(t)
-	child := start(t, t.TempDir(), newcomer(), w.binary, "demo", "--dir", t.TempDir(), "--listen", address)
-	upstream := child.await(t, `"?upstream"?[:=]"?http://([^"\s]+)`, 5*time.Minute)
-	awaitDagster(t, upstream)
+	dir := t.TempDir()
+	child := start(t, t.TempDir(), newcomer(), w.binary, "demo", "--dir", dir, "--listen", address)
+	url := child.await(t, `behind it: +(http://\S+)`, 5*time.Minute)
+	log, err := os.ReadFile(filepath.Join(dir, "dagster.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	upstream := regexp.MustCompile(`on http://(127\.0\.0\.1:\d+)`).FindStringSubmatch(string(log))
+	if upstream == nil {
+		t.Fatalf("Dagster does not say where it serves:\n%s", log)
+	}
 	page := w.chromium.Person(t)
-	page.Open("http://localhost" + address[strings.Index(address, ":"):])
+	page.Open(url)
 	page.SeeText("Demonstration")
 	page.Screenshot("demo-login")
 	page.Click(`a[href*="/auth/start/demo"]`)
@@ -191,7 +199,7 @@ func demo(t *testing.T, w *world) {
 	}
 	child.Process.Kill()
 	child.Wait()
-	mustBeGone(t, upstream)
+	mustBeGone(t, upstream[1])
 }
 
 // newcomer is the environment of whoever runs the tests, less our settings.

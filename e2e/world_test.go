@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -54,6 +55,9 @@ func TestEndToEnd(t *testing.T) {
 
 func newWorld(t *testing.T) *world {
 	began := time.Now()
+	for _, old := range glob("out/failed-TestEndToEnd*") {
+		os.Remove(old)
+	}
 	w := &world{port: parts.FreePort(t)}
 	w.keycloak = parts.StartKeycloak(t)
 	w.dagster = parts.StartDagster(t, parts.DagsterOptions{Issuer: "http://localhost:" + w.port + "/auth"})
@@ -67,6 +71,11 @@ func newWorld(t *testing.T) *world {
 	w.keycloak.Await(t)
 	t.Logf("the parts are up after %s", time.Since(began).Round(time.Second))
 	return w
+}
+
+func glob(pattern string) []string {
+	found, _ := filepath.Glob(pattern)
+	return found
 }
 
 // certifiedClient is us, as oidc-provider knows us: at the root and below /data.
