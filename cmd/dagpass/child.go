@@ -26,8 +26,9 @@ import (
 // Being in the background of the terminal, a child that reads from the terminal
 // is stopped by it; Dagster does not, and a pipe or file is handed through.
 type child struct {
-	cmd   *exec.Cmd
-	guard *guard
+	cmd      *exec.Cmd
+	guard    *guard
+	patience time.Duration // how long it may take to end when we end it
 }
 
 const (
@@ -42,21 +43,19 @@ const (
 	pipesWithin = time.Second
 )
 
-// startChild starts cmd under a guard. The guard comes first, so that there is
-// no child without one.
+// startChild starts cmd under a guard.
 func startChild(cmd *exec.Cmd) (*child, error) {
 	g, err := startGuard()
 	if err != nil {
 		return nil, fmt.Errorf("cannot watch over %s: %w", cmd.Args[0], err)
 	}
-	cmd.SysProcAttr = ownGroup()
+	g.join(cmd)
 	cmd.WaitDelay = pipesWithin
 	if err := cmd.Start(); err != nil {
 		g.dismiss()
 		return nil, err
 	}
-	g.watch(cmd.Process.Pid)
-	return &child{cmd: cmd, guard: g}, nil
+	return &child{cmd: cmd, guard: g, patience: endWithin}, nil
 }
 
 // tend waits for the child and hands it the signals that we get meanwhile; how
@@ -71,12 +70,12 @@ func (c *child) tend(signals <-chan os.Signal, over <-chan struct{}) int {
 		case status := <-exited:
 			return status
 		case s := <-signals:
-			signalGroup(c.cmd.Process.Pid, s.(syscall.Signal))
+			signalGroup(c.guard.group(), s.(syscall.Signal))
 		case <-over:
-			over, late = nil, time.After(endWithin)
-			signalGroup(c.cmd.Process.Pid, syscall.SIGTERM)
+			over, late = nil, time.After(c.patience)
+			signalGroup(c.guard.group(), syscall.SIGTERM)
 		case <-late:
-			signalGroup(c.cmd.Process.Pid, syscall.SIGKILL)
+			signalGroup(c.guard.group(), syscall.SIGKILL)
 		}
 	}
 }
@@ -86,9 +85,25 @@ func (c *child) wait() int {
 	// The error repeats the status, or says that output was cut off because
 	// somebody left behind still held it.
 	_ = c.cmd.Wait()
-	endGroup(c.cmd.Process.Pid)
-	c.guard.dismiss()
+	c.endGroup()
 	return exitStatus(c.cmd.ProcessState)
+}
+
+// endGroup asks who is left to end, and then makes them.
+func (c *child) endGroup() {
+	group := c.guard.group()
+	signalGroup(group, syscall.SIGTERM)
+	c.guard.dismiss()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(leaveWithin); !isGone(group); {
+		select {
+		case <-tick.C:
+		case <-late:
+			signalGroup(group, syscall.SIGKILL)
+			return
+		}
+	}
 }
 
 // cannotStart says why, and ends as a shell does: 127 for a command that is not

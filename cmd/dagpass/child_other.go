@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"syscall"
 )
 
@@ -18,10 +19,10 @@ var errNoGroups = errors.New("dagpass wrap and dagpass demo need Linux, macOS or
 func startGuard() (*guard, error)       { return nil, errNoGroups }
 func lockFile(string) (*os.File, error) { return nil, errNoGroups }
 
-func (*guard) watch(int) {}
-func (*guard) dismiss()  {}
+func (*guard) group() int     { return 0 }
+func (*guard) join(*exec.Cmd) {}
+func (*guard) dismiss()       {}
 
-func ownGroup() *syscall.SysProcAttr    { return nil }
 func signalGroup(int, syscall.Signal)   {}
-func endGroup(int)                      {}
+func isGone(int) bool                   { return true }
 func exitStatus(p *os.ProcessState) int { return p.ExitCode() }

@@ -9,29 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
-	"time"
 )
 
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// signalGroup reaches all that the child started, as Ctrl-C would. A group that
+// has gone already is none of our concern.
+func signalGroup(group int, s syscall.Signal) { _ = syscall.Kill(-group, s) }
 
-// signalGroup reaches the leader and all that it started, as Ctrl-C would. A
-// group that has gone already is none of our concern.
-func signalGroup(leader int, s syscall.Signal) { _ = syscall.Kill(-leader, s) }
-
-// endGroup ends what is left when the leader has gone: asked first, then made.
-func endGroup(leader int) {
-	signalGroup(leader, syscall.SIGTERM)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for late := time.After(leaveWithin); syscall.Kill(-leader, 0) == nil; {
-		select {
-		case <-tick.C:
-		case <-late:
-			signalGroup(leader, syscall.SIGKILL)
-			return
-		}
-	}
-}
+// isGone tells whether a group has no members left. The dead whom nobody has
+// waited for count as members.
+func isGone(group int) bool { return syscall.Kill(-group, 0) != nil }
 
 // exitStatus is what a shell would show in $?.
 func exitStatus(p *os.ProcessState) int {
@@ -41,9 +27,10 @@ func exitStatus(p *os.ProcessState) int {
 	return p.ExitCode()
 }
 
-// guard is a tiny shell that outlives us by a moment. It holds the reading end
-// of a pipe whose writing end is ours alone: when we go without a word, however
-// that comes about, it ends the child's group.
+// guard is a tiny shell that leads the child's process group and outlives us by
+// a moment. It holds the reading end of a pipe whose writing end is ours alone:
+// when we go without a word, however that comes about, it ends its group. It is
+// there before the child, so that there is no moment without it.
 //
 // PR_SET_PDEATHSIG is not enough: it reaches the child alone, and dagster dev
 // leaves its webserver, daemon and code servers running when it is killed.
@@ -53,15 +40,15 @@ type guard struct {
 }
 
 const guardScript = `
-read -r group || exit 0
+trap "" HUP INT QUIT TERM
 read -r word && exit 0
-kill -TERM "-$group" || exit 0
-sleep 6
-kill -KILL "-$group"`
+kill -TERM 0
+sleep 3
+kill -KILL 0`
 
 func startGuard() (*guard, error) {
 	cmd := exec.Command("/bin/sh", "-c", guardScript, "dagpass-guard")
-	cmd.SysProcAttr = ownGroup() // what is aimed at our group, or typed, must not reach it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -69,13 +56,16 @@ func startGuard() (*guard, error) {
 	return &guard{cmd, pipe}, cmd.Start()
 }
 
-// watch tells the guard whom to end.
-func (g *guard) watch(leader int) { fmt.Fprintln(g.pipe, leader) }
+// group is what the guard leads, and join makes a command start in it.
+func (g *guard) group() int { return g.cmd.Process.Pid }
 
-// dismiss ends the guard without harm to anybody. It is sent two lines, for it
-// may not have been told whom to watch.
+func (g *guard) join(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: g.group()}
+}
+
+// dismiss ends the guard without harm to anybody.
 func (g *guard) dismiss() {
-	fmt.Fprint(g.pipe, "\n\n")
+	fmt.Fprintln(g.pipe, "done")
 	_ = g.pipe.Close()
 	_ = g.cmd.Wait()
 }
