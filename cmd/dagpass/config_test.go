@@ -209,11 +209,12 @@ func TestConfigRefuses(t *testing.T) {
 			"DAGPASS_POLICY=grants: [{ group: data, role: viewer }]",
 		}, []string{`DAGPASS_POLICY: grant 1: group "data" must name its slot, for several providers send groups: a, b`}},
 
-		{"unknown names, with the nearest", okta("DAGPASS_LISTN=x", "DAGPASS_GOGGLE_CLIENT_ID=x", "DAGPASS_OIDC_OKTA_CLIENTID=x", "DAGPASS_QUITE_ANOTHER=x"), []string{
+		{"unknown names, with the nearest", okta("DAGPASS_LISTN=x", "DAGPASS_GOGGLE_CLIENT_ID=x", "DAGPASS_OIDC_OKTA_CLIENTID=x", "DAGPASS_QUITE_ANOTHER=x", "DAGPASS_SESSION_TDLL=x"), []string{
 			"DAGPASS_GOGGLE_CLIENT_ID is not a setting; did you mean DAGPASS_GOOGLE_CLIENT_ID?",
 			"DAGPASS_LISTN is not a setting; did you mean DAGPASS_LISTEN?",
 			"DAGPASS_OIDC_OKTA_CLIENTID is not a setting; did you mean DAGPASS_OIDC_OKTA_CLIENT_ID?",
 			"DAGPASS_QUITE_ANOTHER is not a setting",
+			"DAGPASS_SESSION_TDLL is not a setting; did you mean DAGPASS_SESSION_IDLE?", // of two as near, always the same
 		}},
 		{"settings of a slot that is not listed", okta("DAGPASS_OIDC_KEYCLOAK_CLIENT_SECRET=x"), []string{
 			"DAGPASS_OIDC_KEYCLOAK_CLIENT_SECRET is not a setting; is its slot missing in DAGPASS_OIDC_PROVIDERS?",
