@@ -18,6 +18,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 )
 
 // okta is the least that starts: one slot.
@@ -561,6 +562,46 @@ func TestWhoGetsIn(t *testing.T) {
 		if warns := len(c.warnings()) > 0; warns != strings.HasPrefix(tt.want, "WARNING") {
 			t.Errorf("%q: warnings %q", tt.environ, c.warnings())
 		}
+	}
+}
+
+// TestGates holds what the lists become against people who knock.
+func TestGates(t *testing.T) {
+	type person struct {
+		email, hd    string
+		groups, orgs []string
+	}
+	for _, tt := range []struct {
+		name    string
+		environ []string
+		who     person
+		enters  bool
+	}{
+		{"Google, domain and hd", google("DAGPASS_GOOGLE_ALLOWED_DOMAINS=Corp.com"), person{email: "a@corp.com", hd: "corp.com"}, true},
+		{"Google, no hd", google("DAGPASS_GOOGLE_ALLOWED_DOMAINS=Corp.com"), person{email: "a@corp.com"}, false},
+		{"Google, no list", google(), person{email: "a@corp.com", hd: "corp.com"}, false},
+		{"OIDC, domain alone", okta("DAGPASS_OIDC_OKTA_ALLOWED_DOMAINS=Corp.com"), person{email: "a@corp.com"}, true},
+		{"OIDC, other domain", okta("DAGPASS_OIDC_OKTA_ALLOWED_DOMAINS=Corp.com"), person{email: "a@corp.net"}, false},
+		{"OIDC, address", okta("DAGPASS_OIDC_OKTA_ALLOWED_EMAILS=A@corp.com"), person{email: "a@corp.com"}, true},
+		{"OIDC, group", okta("DAGPASS_OIDC_OKTA_ALLOWED_GROUPS=Data"), person{groups: []string{"Data"}}, true},
+		{"OIDC, group in another case", okta("DAGPASS_OIDC_OKTA_ALLOWED_GROUPS=Data"), person{groups: []string{"data"}}, false},
+		{"OIDC, no list", okta(), person{}, true},
+		{"GitHub, organisation", github("DAGPASS_GITHUB_ALLOWED_ORGS=Acme"), person{email: "a@b.c", orgs: []string{"acme"}}, true},
+		{"GitHub, other organisation", github("DAGPASS_GITHUB_ALLOWED_ORGS=Acme"), person{email: "a@b.c", orgs: []string{"evil"}}, false},
+	} {
+		s := policy.NewSubject("", tt.who.email, true)
+		s.HostedDomain, s.Groups, s.Orgs = tt.who.hd, tt.who.groups, tt.who.orgs
+		c := mustLoad(t, tt.environ, "")
+		if reason, ok := c.providers()[0].gate.Admit(s, false); ok != tt.enters {
+			t.Errorf("%s: %v, %s", tt.name, ok, reason)
+		}
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	c := mustLoad(t, okta("DAGPASS_TRUSTED_PROXIES=10.1.2.3/8, 192.0.2.1,fd00::1"), "")
+	if got, want := fmt.Sprint(c.trusted), "[10.0.0.0/8 192.0.2.1/32 fd00::1/128]"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 
