@@ -169,6 +169,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"another database", okta("DAGPASS_DATABASE_URL=mysql://u:p@db/dagpass", "DAGPASS_SECRET_KEY="+aKey), []string{"DAGPASS_DATABASE_URL must begin with sqlite: or postgres://"}},
 		{"almost PostgreSQL", okta("DAGPASS_DATABASE_URL=postgres:u:p@db", "DAGPASS_SECRET_KEY="+aKey), []string{"DAGPASS_DATABASE_URL must begin with sqlite: or postgres://"}},
 		{"a password with special characters", okta("DAGPASS_DATABASE_URL=postgres://u:a/b@db/dagpass", "DAGPASS_SECRET_KEY="+aKey), []string{"DAGPASS_DATABASE_URL is not a URL; percent-encode the special characters of the password"}},
+		{"a password that looks like a port and a path", okta("DAGPASS_DATABASE_URL=postgres://u:12/b@db/dagpass", "DAGPASS_SECRET_KEY="+aKey), []string{"DAGPASS_DATABASE_URL is not a URL; percent-encode the special characters of the password"}},
 		{"SQLite without a file", okta("DAGPASS_DATABASE_URL=sqlite:"), []string{"DAGPASS_DATABASE_URL must name a file: sqlite:dagpass.db or sqlite:/var/lib/dagpass/dagpass.db"}},
 		{"SQLite in memory", okta("DAGPASS_DATABASE_URL=sqlite::memory:"), []string{"DAGPASS_DATABASE_URL must name a file: sqlite:dagpass.db or sqlite:/var/lib/dagpass/dagpass.db"}},
 		{"SQLite with a host", okta("DAGPASS_DATABASE_URL=sqlite://host/file"), []string{"DAGPASS_DATABASE_URL must name a file: sqlite:dagpass.db or sqlite:/var/lib/dagpass/dagpass.db"}},
