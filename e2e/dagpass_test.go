@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -102,6 +103,16 @@ func (s *server) ready(t *testing.T) {
 }
 
 func (s settings) port() string { return s["LISTEN"][strings.LastIndex(s["LISTEN"], ":")+1:] }
+
+// printed is everything that the process has written until now, events and log.
+func (s *server) printed(t *testing.T) string {
+	t.Helper()
+	log, err := os.ReadFile(s.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(log)
+}
 
 // run runs a verb to its end with these settings and returns what it printed.
 func (w *world) run(t *testing.T, set settings, args ...string) string {

@@ -10,6 +10,7 @@ import (
 // pages show is tested; how they look is for somebody to look at.
 func pictures(t *testing.T, w *world) {
 	s := w.serve(t, w.settings(t, w.dagster.URL).with(settings{"OIDC_CERTIFIED_ALLOWED_EMAILS": "nobody@example.com"}))
+	signedIn(t, s, "keycloak", parts.Editor).launch(t)
 	for _, at := range []string{"day", "night"} {
 		t.Run(at, func(t *testing.T) {
 			page := w.chromium.Person(t)

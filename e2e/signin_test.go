@@ -111,33 +111,32 @@ func signInAtOIDCProvider(t *testing.T, w *world) {
 	}
 }
 
-// What comes back to the callback is changed on the way.
+// What comes back to the callback is changed on the way. Each is refused for
+// its own reason, which is written down and which the browser is not told.
 func mixedUp(t *testing.T, w *world) {
 	s := w.serve(t, w.settings(t, w.dagster.URL))
 	for _, attack := range []struct {
-		name   string
-		change func(url.Values)
+		name, reason string
+		change       func(url.Values)
 	}{
-		{"another issuer answers", func(q url.Values) { q.Set("iss", w.keycloak.Issuer) }},
-		{"no issuer answers", func(q url.Values) { q.Del("iss") }},
-		{"another state", func(q url.Values) { q.Set("state", strings.Repeat("a", 43)) }},
-		{"an empty state", func(q url.Values) { q.Set("state", "") }},
-		{"a code that was not given", func(q url.Values) { q.Set("code", strings.Repeat("a", 43)) }},
-		{"the state twice", func(q url.Values) { q.Add("state", q.Get("state")) }},
-		{"the provider says no", func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }},
+		{"another issuer answers", "iss_mismatch", func(q url.Values) { q.Set("iss", w.keycloak.Issuer) }},
+		{"no issuer answers", "iss_mismatch", func(q url.Values) { q.Del("iss") }},
+		{"another state", "state", func(q url.Values) { q.Set("state", strings.Repeat("a", 43)) }},
+		{"an empty state", "callback_malformed", func(q url.Values) { q.Set("state", "") }},
+		{"a code that was not given", "exchange_failed", func(q url.Values) { q.Set("code", strings.Repeat("a", 43)) }},
+		{"the state twice", "callback_malformed", func(q url.Values) { q.Add("state", q.Get("state")) }},
+		{"the provider says no", "denied", func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }},
 	} {
-		t.Run(attack.name, func(t *testing.T) { tamper(t, s, attack.change) })
+		t.Run(attack.name, func(t *testing.T) {
+			p := newPerson(s.URL)
+			callback := p.interrupted(t, "certified", parts.Editor)
+			query := callback.Query()
+			attack.change(query)
+			p.mustBeRefused(t, s, "/auth/callback/certified?"+query.Encode(), attack.reason)
+		})
 	}
 	t.Run("the same answer twice", func(t *testing.T) { replay(t, s) })
 	t.Run("in another browser", func(t *testing.T) { otherBrowser(t, s) })
-}
-
-func tamper(t *testing.T, s *server, change func(url.Values)) {
-	p := newPerson(s.URL)
-	callback := p.interrupted(t, "certified", parts.Editor)
-	query := callback.Query()
-	change(query)
-	p.mustBeRefused(t, "/auth/callback/certified?"+query.Encode())
 }
 
 func replay(t *testing.T, s *server) {
@@ -150,12 +149,12 @@ func replay(t *testing.T, s *server) {
 	// Somebody who has the address and the attempt's cookie, but no session.
 	thief := newPerson(s.URL)
 	thief.http.Jar.SetCookies(callback, attempt)
-	thief.mustBeRefused(t, callback.RequestURI())
+	thief.mustBeRefused(t, s, callback.RequestURI(), "state_spent")
 }
 
 func otherBrowser(t *testing.T, s *server) {
 	callback := newPerson(s.URL).interrupted(t, "certified", parts.Editor)
-	newPerson(s.URL).mustBeRefused(t, callback.RequestURI())
+	newPerson(s.URL).mustBeRefused(t, s, callback.RequestURI(), "state")
 }
 
 // interrupted signs in as far as the callback, and returns its address
@@ -192,18 +191,24 @@ func (p *person) signInUntilRedirect(slot, name string) (*url.URL, error) {
 }
 
 // mustBeRefused goes to a callback and must come back with nothing: a fixed
-// sentence or the login page, no session, and no word of what was wrong.
-func (p *person) mustBeRefused(t *testing.T, path string) {
+// sentence and no session. The reason is in the log or the audit trail, which
+// are written before the answer, and not in the page.
+func (p *person) mustBeRefused(t *testing.T, s *server, path, reason string) {
 	t.Helper()
+	before := len(s.printed(t))
 	a := p.get(t, path)
-	if a.StatusCode >= 500 && a.StatusCode != http.StatusBadGateway {
-		t.Errorf("answered %s", a.Status)
-	}
-	if a.StatusCode == http.StatusOK && a.Request.URL.Path != "/auth/login" {
-		t.Errorf("let in, to %s", a.Request.URL)
+	if a.StatusCode < 400 || a.StatusCode > 502 || a.StatusCode == http.StatusInternalServerError {
+		t.Errorf("answered %s at %s", a.Status, a.Request.URL)
 	}
 	if who, ok := p.me(t); ok {
 		t.Errorf("signed in as %s", who.User.Email)
+	}
+	written := s.printed(t)[before:]
+	if !strings.Contains(written, `"reason":"`+reason+`"`) && !strings.Contains(written, `"error":"`+reason+`:`) {
+		t.Errorf("the reason should be %s; written down was\n%s", reason, written)
+	}
+	if strings.Contains(reason, "_") && strings.Contains(a.body, reason) {
+		t.Errorf("the page tells the reason: %s", a.body)
 	}
 }
 
