@@ -65,17 +65,22 @@ func TestStatusOfChild(t *testing.T) {
 	}
 }
 
-// The group gets a signal, not the leader alone: the sleeping one would
-// otherwise keep the shell from obeying.
+// obedient is a shell that ends with 5 on SIGINT and with 6 on SIGTERM.
+const obedient = `trap 'exit 5' INT; trap 'exit 6' TERM; echo up; sleep 600 & wait`
+
+// All of the group get a signal, as they would from a terminal: a shell that
+// waits for a command in front does nothing before that has ended.
 func TestChildGetsSignals(t *testing.T) {
-	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		c, out := shell(t, `trap 'exit 5' INT; trap 'exit 6' TERM; echo up; while :; do sleep 60; done`)
+	for script, want := range map[string]int{
+		obedient: 5,
+		"trap : INT; sh -c \"" + obedient + "\"; exit $((10 + $?))": 15,
+	} {
+		c, out := shell(t, script)
 		reads(t, out, "up\n")
 		signals := make(chan os.Signal, 1)
-		signals <- s
-		want := map[syscall.Signal]int{syscall.SIGINT: 5, syscall.SIGTERM: 6}[s]
+		signals <- syscall.SIGINT
 		if got := c.tend(signals, nil); got != want {
-			t.Errorf("%s: status %d, want %d", s, got, want)
+			t.Errorf("%s: status %d, want %d", script, got, want)
 		}
 	}
 }
@@ -114,8 +119,8 @@ func TestChildEndsWhenItIsOver(t *testing.T) {
 }
 
 // asProcess makes this test binary run the program with args, as a process that
-// can be given signals. A word on its standard output says how far it is.
-func asProcess(t *testing.T, environ []string, args ...string) (*exec.Cmd, *os.File) {
+// can be given signals. Whoever comes of it holds the pipe of its output.
+func asProcess(t *testing.T, said io.Writer, environ []string, args ...string) (*exec.Cmd, *os.File) {
 	t.Helper()
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -123,7 +128,7 @@ func asProcess(t *testing.T, environ []string, args ...string) (*exec.Cmd, *os.F
 	}
 	cmd := exec.Command(os.Args[0], append([]string{"-test.run=^TestAsProcess$", "--"}, args...)...)
 	cmd.Env = append(append(without(os.Environ(), "DAGPASS_"), environ...), "AS_PROCESS=1")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), in, os.Stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), in, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -141,17 +146,17 @@ func TestAsProcess(_ *testing.T) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	_, args, _ := strings.Cut(strings.Join(os.Args, "\x00"), "\x00--\x00")
-	os.Exit(run(ctx, strings.Split(args, "\x00"), os.Environ(), stdio{os.Stdin, os.Stdout, io.Discard}))
+	os.Exit(run(ctx, strings.Split(args, "\x00"), os.Environ(), stdio{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// A child that would print a word when told to end prints none, and goes.
+// However we go, nothing of the child stays: not those who do not listen either.
 func TestNobodyOutlivesUs(t *testing.T) {
 	for name, script := range map[string]string{
 		"child":      `sleep 600; : {port}`,
 		"grandchild": `sh -c 'trap "" TERM; sleep 600; :' & sleep 600; : {port}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd, out := asProcess(t, wrapped(t), "wrap", "--", "sh", "-c", "echo up; "+script)
+			cmd, out := asProcess(t, nil, wrapped(t), "wrap", "--", "sh", "-c", "echo up; "+script)
 			awaitLine(t, out, "up")
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
@@ -163,8 +168,7 @@ func TestNobodyOutlivesUs(t *testing.T) {
 
 func TestSignalsReachTheChild(t *testing.T) {
 	for s, want := range map[syscall.Signal]int{syscall.SIGINT: 5, syscall.SIGTERM: 6} {
-		cmd, out := asProcess(t, wrapped(t), "wrap", "--", "sh", "-c",
-			`trap 'exit 5' INT; trap 'exit 6' TERM; echo up; while :; do sleep 60; done; : {port}`)
+		cmd, out := asProcess(t, nil, wrapped(t), "wrap", "--", "sh", "-c", obedient+"; : {port}")
 		awaitLine(t, out, "up")
 		if err := cmd.Process.Signal(s); err != nil {
 			t.Fatal(err)
