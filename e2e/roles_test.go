@@ -74,7 +74,7 @@ func roles(t *testing.T, w *world) {
 	t.Run("nobody changes anything", func(t *testing.T) { viewerChangesNothing(t, w, newPerson(s.URL)) })
 	t.Run("a viewer reads", func(t *testing.T) { viewerReads(t, viewer) })
 	t.Run("an editor works", func(t *testing.T) { editorWorks(t, w, editor) })
-	t.Run("a mutation over GET is refused to editors too", func(t *testing.T) { noMutationOverGET(t, w, editor) })
+	t.Run("a mutation in the query string is refused to editors too", func(t *testing.T) { noMutationOverGET(t, w, editor) })
 }
 
 // field is a quick mutation that leaves a trace in the storage.
@@ -125,41 +125,32 @@ func control(t *testing.T, w *world) {
 }
 
 func viewerChangesNothing(t *testing.T, w *world, p *person) {
-	before := w.dagster.State(t)
-	unchanged := func(t *testing.T) {
-		t.Helper()
-		if diff := cmp.Diff(before, w.dagster.State(t)); diff != "" {
-			t.Errorf("Dagster's storage changed:\n%s", diff)
-		}
-	}
-	for _, s := range spellings {
-		t.Run(s.name, func(t *testing.T) {
-			p.do(t, s.request(t, p.base, `mutation Run { `+field("viewer")+` }`))
-			unchanged(t)
+	try := func(name string, req *http.Request) {
+		t.Run(name, func(t *testing.T) {
+			before := w.dagster.State(t)
+			p.do(t, req)
+			if diff := cmp.Diff(before, w.dagster.State(t)); diff != "" {
+				t.Errorf("Dagster's storage changed:\n%s", diff)
+			}
 		})
 	}
-	for _, shape := range shapes {
-		t.Run(shape.name, func(t *testing.T) {
-			p.do(t, spellings[0].request(t, p.base, strings.Replace(shape.document, "%F", field("viewer"), 1)))
-			unchanged(t)
-		})
+	for i, s := range spellings {
+		try(s.name, s.request(t, p.base, `mutation Run { `+field(fmt.Sprintf("viewer-%d", i))+` }`))
+	}
+	for i, shape := range shapes {
+		document := strings.Replace(shape.document, "%F", field(fmt.Sprintf("viewer-shape-%d", i)), 1)
+		try(shape.name, spellings[0].request(t, p.base, document))
 	}
 	for _, mutation := range mutations {
 		name, _, _ := strings.Cut(mutation, "(")
-		t.Run(name, func(t *testing.T) {
-			p.graphql(t, "mutation { "+mutation+" }")
-			unchanged(t)
-		})
+		try(name, spellings[0].request(t, p.base, "mutation { "+mutation+" }"))
 	}
 	for _, kind := range []string{"materialization", "check", "observation"} {
-		t.Run("report an asset "+kind, func(t *testing.T) {
-			req, err := post(p.base+"/report_asset_"+kind+"/orders", jsonType, `{"asset_key":["orders"],"check_name":"c","passed":true}`)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.do(t, req)
-			unchanged(t)
-		})
+		req, err := post(p.base+"/report_asset_"+kind+"/orders", jsonType, `{"check_name":"c","passed":true}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		try("report an asset "+kind, req)
 	}
 }
 
@@ -216,11 +207,13 @@ func editorWorks(t *testing.T, w *world, p *person) {
 }
 
 func noMutationOverGET(t *testing.T, w *world, p *person) {
-	before := w.dagster.State(t)
-	for _, i := range []int{2, 3, 4, 5, 6} {
-		p.do(t, spellings[i].request(t, p.base, `mutation Run { `+field("over-get")+` }`))
+	before := w.dagster.State(t).Partitions
+	for _, s := range spellings {
+		if strings.Contains(s.path, "%Q") {
+			p.do(t, s.request(t, p.base, `mutation Run { `+field("over-get")+` }`))
+		}
 	}
-	if diff := cmp.Diff(before.Partitions, w.dagster.State(t).Partitions); diff != "" {
+	if diff := cmp.Diff(before, w.dagster.State(t).Partitions); diff != "" {
 		t.Errorf("Dagster's storage changed:\n%s", diff)
 	}
 }
