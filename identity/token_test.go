@@ -128,12 +128,3 @@ func TestKeyring(t *testing.T) {
 		t.Error("a short key is accepted")
 	}
 }
-
-func TestAuditChain(t *testing.T) {
-	each(t, func(w *world) {
-		w.signIn(providertest.Ada)
-		if last, err := w.VerifyAudit(ctx); err != nil || last.Seq < 2 {
-			w.t.Errorf("%d %v", last.Seq, err)
-		}
-	})
-}

@@ -10,12 +10,13 @@ import (
 func Public(issuer string) bool {
 	u, err := url.Parse(issuer)
 	if err != nil {
-		return false
+		return true // the strict answer for what cannot be read
 	}
-	switch strings.ToLower(u.Hostname()) {
-	case "accounts.google.com", "github.com", "gitlab.com", "appleid.apple.com":
+	switch strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") {
+	case "accounts.google.com", "github.com", "gitlab.com", "appleid.apple.com", "token.actions.githubusercontent.com",
+		"login.salesforce.com", "www.linkedin.com", "id.twitch.tv", "www.facebook.com", "limited.facebook.com":
 		return true
-	case "login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn":
+	case "login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "sts.windows.net":
 		return multiTenant(u.Path)
 	}
 	return false

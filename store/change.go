@@ -150,3 +150,11 @@ func (s *Store) Links(ctx context.Context, after int64, limit int) ([]models.Lin
 		Where("seq > ?", after).Order("seq").Limit(limit).Find(&links).Error
 	return links, err
 }
+
+// Head tells where the audit chain ends: its last link without the body, as it
+// was noted beside the chain.
+func (s *Store) Head(ctx context.Context) (models.Link, error) {
+	var head chainHead
+	err := s.read.WithContext(ctx).Where("id = ?", 1).Take(&head).Error
+	return models.Link{Seq: head.Seq, Hash: head.Hash}, err
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
+	"github.com/dagpass/dagpass/providers"
 )
 
 // provider is one way in as the operator configured it, whatever its type.
@@ -27,7 +28,7 @@ func (c *Config) providers() []provider {
 	var all []provider
 	if c.configured("GOOGLE_") {
 		p := provider{slot: "google", kind: "google", prefix: "GOOGLE_", Client: c.Google.Client, issuer: c.Google.Issuer}
-		p.public = publicIssuer(p.issuer)
+		p.public = providers.Public(p.issuer)
 		p.gate = newGate(p, c.Google.AllowedDomains, nil, nil)
 		p.gate.HostedDomain = true
 		all = append(all, p)
@@ -40,7 +41,7 @@ func (c *Config) providers() []provider {
 	}
 	for _, o := range c.OIDC {
 		p := provider{slot: o.Slot, kind: "oidc", prefix: "OIDC_" + slotName(o.Slot) + "_", Client: o.Client, issuer: o.Issuer, groups: true}
-		p.public = publicIssuer(p.issuer)
+		p.public = providers.Public(p.issuer)
 		p.gate = newGate(p, o.AllowedDomains, nil, o.AllowedGroups)
 		all = append(all, p)
 	}
@@ -149,30 +150,12 @@ func (l *loader) checkOIDC(o OIDCConfig) {
 	switch {
 	case o.EmailVerified != "required" && o.EmailVerified != "trusted":
 		l.bad("%sEMAIL_VERIFIED must be required or trusted", name)
-	case o.EmailVerified == "trusted" && publicIssuer(o.Issuer):
+	case o.EmailVerified == "trusted" && providers.Public(o.Issuer):
 		l.bad("%sEMAIL_VERIFIED=trusted is refused at an issuer where anybody can have any address", name)
 	}
 	if !slices.Contains(strings.Fields(o.Scopes), "openid") {
 		l.bad("%sSCOPES must contain openid", name)
 	}
-}
-
-// publicIssuer tells the issuers at which anybody can open an account, or
-// whose tenants are strangers to each other.
-func publicIssuer(issuer string) bool {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return true
-	}
-	tenant, _, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
-	switch hostOf(issuer) {
-	case "accounts.google.com", "github.com", "gitlab.com", "appleid.apple.com", "token.actions.githubusercontent.com",
-		"login.salesforce.com", "www.linkedin.com", "id.twitch.tv", "www.facebook.com", "limited.facebook.com":
-		return true
-	case "login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "sts.windows.net":
-		return slices.Contains([]string{"", "common", "organizations", "consumers", "9188040d-6c67-4c5b-b112-36a304b66dad"}, strings.ToLower(tenant))
-	}
-	return false
 }
 
 func hostOf(raw string) string {

@@ -35,10 +35,9 @@ func newPolicyFile(cfg Config, log *slog.Logger) *policyFile {
 
 func (f *policyFile) current() *policy.Policy { return f.now.Load() }
 
+// watch reads the file again and again until ctx ends. Without a file there is
+// nothing to read; SIGHUP is taken all the same, for it would end the program.
 func (f *policyFile) watch(ctx context.Context) {
-	if f.cfg.PolicyPath == "" {
-		return
-	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -57,6 +56,9 @@ func (f *policyFile) watch(ctx context.Context) {
 }
 
 func (f *policyFile) read() {
+	if f.cfg.PolicyPath == "" {
+		return
+	}
 	content, err := os.ReadFile(f.cfg.PolicyPath)
 	content = bytes.TrimRight(content, "\r\n")
 	if err == nil && bytes.Equal(content, f.last) {

@@ -38,6 +38,9 @@ func serveWith(ctx context.Context, cfg Config, io stdio, ready func(net.Addr)) 
 		return err
 	}
 	defer a.store.Close()
+	for _, warning := range cfg.warnings() {
+		a.log.Warn(warning)
+	}
 	return a.serve(ctx, listener, ready)
 }
 
