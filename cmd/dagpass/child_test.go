@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -86,17 +88,16 @@ func TestChildGetsSignals(t *testing.T) {
 }
 
 func TestWhatAChildLeavesBehindEnds(t *testing.T) {
-	for name, script := range map[string]string{
-		"obedient": "sleep 600 & exit 3",
-		"stubborn": `(trap "" TERM; echo up; sleep 600) & read -r _ || exit 3`,
+	for script, last := range map[string]string{
+		`trap 'echo bye; exit' TERM; echo up; sleep 600 & wait`: "bye\n",
+		`trap "" TERM; echo up; sleep 600`:                      "",
 	} {
-		c, out := shell(t, script)
-		if name == "stubborn" {
-			reads(t, out, "up\n")
-		}
+		c, out := shell(t, "("+script+") & exit 3")
+		reads(t, out, "up\n")
 		if got := c.tend(nil, nil); got != 3 {
-			t.Errorf("%s: status %d", name, got)
+			t.Errorf("%s: status %d", script, got)
 		}
+		reads(t, out, last)
 		allGone(t, out)
 	}
 }
@@ -152,11 +153,11 @@ func TestAsProcess(_ *testing.T) {
 // However we go, nothing of the child stays: not those who do not listen either.
 func TestNobodyOutlivesUs(t *testing.T) {
 	for name, script := range map[string]string{
-		"child":      `sleep 600; : {port}`,
-		"grandchild": `sh -c 'trap "" TERM; sleep 600; :' & sleep 600; : {port}`,
+		"child":      `echo up; sleep 600; : {port}`,
+		"grandchild": `sh -c 'trap "" TERM; echo up; sleep 600; :' & sleep 600; : {port}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd, out := asProcess(t, nil, wrapped(t), "wrap", "--", "sh", "-c", "echo up; "+script)
+			cmd, out := asProcess(t, nil, wrapped(t), "wrap", "--", "sh", "-c", script)
 			awaitLine(t, out, "up")
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
@@ -178,6 +179,33 @@ func TestSignalsReachTheChild(t *testing.T) {
 		if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != want {
 			t.Errorf("%s: ended with %v, want %d", s, err, want)
 		}
+	}
+}
+
+// A child that takes its time is served until it has ended.
+func TestChildIsNotHurried(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	cmd, out := asProcess(t, nil, wrapped(t, "DAGPASS_LISTEN="+l.Addr().String()), "wrap", "--", "sh", "-c",
+		`trap 'trap "exit 5" INT; echo told' INT; trap 'exit 6' TERM; echo up; sleep 600 & while :; do wait; done; : {port}`)
+	awaitLine(t, out, "up")
+	cmd.Process.Signal(syscall.SIGINT)
+	awaitLine(t, out, "told")
+	for range 20 {
+		answer, err := http.Get("http://" + l.Addr().String() + "/auth/health?type=live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+	}
+	cmd.Process.Signal(syscall.SIGINT)
+	allGone(t, out)
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != 5 {
+		t.Errorf("status %d", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -289,7 +290,7 @@ func TestInterruptedInstallation(t *testing.T) {
 		}
 	})
 	_, err := p.ready(ctx)
-	if _, stat := os.Stat(filepath.Join(p.dir, finished)); err == nil || stat == nil {
+	if _, stat := os.Stat(filepath.Join(p.dir, finished)); !errors.Is(err, context.Canceled) || stat == nil {
 		t.Errorf("%v; finished: %v", err, stat == nil)
 	}
 }
@@ -318,7 +319,8 @@ func TestWhichPython(t *testing.T) {
 		"old with a newer":      {map[string]string{"python3": "echo old", "python3.12": ""}, "python3.12"},
 		"old":                   {map[string]string{"python3": "echo old"}, "needs Python 3.10 or newer"},
 		"Debian without venv":   {map[string]string{"python3": "echo venv"}, "venv module is not installed"},
-		"old beside one less":   {map[string]string{"python3": "echo old", "python3.11": "echo venv"}, "venv module"},
+		"old beside one less":   {map[string]string{"python3": "echo old", "python3.11": "echo venv"}, "venv module is not"},
+		"one less beside old":   {map[string]string{"python3": "echo venv", "python3.11": "echo old"}, "venv module is not"},
 		"a stub that fails":     {map[string]string{"python3": "exit 1"}, "Python 3 is not installed"},
 		"only python":           {map[string]string{"python": ""}, "python"},
 		"python is Python 2":    {map[string]string{"python": "echo old"}, "needs Python 3.10 or newer"},
