@@ -39,10 +39,9 @@ func (s *Server) request(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) accessLog(c echo.Context, took time.Duration) {
 	r, w := c.Request(), c.Response()
 	s.Metrics.request(w.Status, took)
-	attrs := []slog.Attr{
+	attrs := append(make([]slog.Attr, 0, 6),
 		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", w.Status),
-		slog.Int64("bytes", w.Size), slog.Duration("took", took),
-	}
+		slog.Int64("bytes", w.Size), slog.Duration("took", took))
 	if p := models.PrincipalOf(r.Context()); p != nil {
 		attrs = append(attrs, slog.String("user", p.User.ID))
 	}

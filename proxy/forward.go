@@ -19,6 +19,7 @@ import (
 
 // trip is an admitted request on its way to Dagster and back.
 type trip struct {
+	*Proxy
 	*pass
 	v *visit
 	// status is Dagster's; zero until it answered.
@@ -27,36 +28,32 @@ type trip struct {
 	failure string
 }
 
-type tripKey struct{}
-
-func tripOf(ctx context.Context) *trip { return ctx.Value(tripKey{}).(*trip) }
-
 // flushEvery is how long a part of an answer of known length may wait for the
 // next. One of unknown length is passed on as it comes, which httputil does by
 // itself; to do so always would cost every small answer a second write.
 const flushEvery = 50 * time.Millisecond
 
-// newForwarder tunes one ReverseProxy.
-func (p *Proxy) newForwarder() *httputil.ReverseProxy {
-	return &httputil.ReverseProxy{
-		Rewrite:        p.rewrite,
-		ModifyResponse: p.receive,
-		ErrorHandler:   p.unanswered,
-		Transport:      p.transport,
-		BufferPool:     newBuffers(),
-		FlushInterval:  flushEvery,
-		ErrorLog:       slog.NewLogLogger(p.Log.Handler(), slog.LevelWarn),
+// newForwarder tunes a ReverseProxy, from which each trip takes a copy of its
+// own.
+func (p *Proxy) newForwarder() httputil.ReverseProxy {
+	return httputil.ReverseProxy{
+		Transport:     p.transport,
+		BufferPool:    newBuffers(),
+		FlushInterval: flushEvery,
+		ErrorLog:      slog.NewLogLogger(p.Log.Handler(), slog.LevelWarn),
 	}
 }
 
 func (p *Proxy) forward(w http.ResponseWriter, v *visit, admitted *pass) {
-	t := &trip{pass: admitted, v: v, failure: "answer_broken"}
+	t := &trip{Proxy: p, pass: admitted, v: v, failure: "answer_broken"}
 	ctx := v.r.Context()
 	if admitted.changes() || (admitted.route.Class == dagster.Page && wantsPage(v.r)) {
 		p.Touch(ctx, v.intro.who)
 	}
-	defer p.returned(ctx, t) // also when the answer breaks off, which is a panic
-	p.forwarder.ServeHTTP(w, v.r.WithContext(context.WithValue(ctx, tripKey{}, t)))
+	defer t.returned(ctx) // also when the answer breaks off, which is a panic
+	forwarder := p.forwarder
+	forwarder.Rewrite, forwarder.ModifyResponse, forwarder.ErrorHandler = t.rewrite, t.receive, t.unanswered
+	forwarder.ServeHTTP(w, v.r)
 	if t.status != 0 {
 		t.failure = ""
 	}
@@ -65,9 +62,9 @@ func (p *Proxy) forward(w http.ResponseWriter, v *visit, admitted *pass) {
 // rewrite writes the request to Dagster from what was understood. Headers that
 // hold for one connection only, and those that Connection names, are gone
 // before; so nothing that is set here can be taken away by the client.
-func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
-	t, out := tripOf(r.In.Context()), r.Out
-	out.URL, out.Host = p.Upstream.at(t.route.Path, t.v.query), ""
+func (t *trip) rewrite(r *httputil.ProxyRequest) {
+	out := r.Out
+	out.URL, out.Host = t.Upstream.at(t.route.Path, t.v.query), ""
 	out.TransferEncoding, out.Trailer = nil, nil
 	clean(out.Header)
 	t.v.intro.write(out.Header)
@@ -120,8 +117,8 @@ var (
 )
 
 // receive looks at Dagster's answer before it goes to the client.
-func (p *Proxy) receive(res *http.Response) error {
-	t, h := tripOf(res.Request.Context()), res.Header
+func (t *trip) receive(res *http.Response) error {
+	h := res.Header
 	t.status = res.StatusCode
 	for _, name := range []string{"X-Dagster-Call-Counts", headerRequestID} {
 		delete(h, name)
@@ -163,8 +160,7 @@ func keepCookies(h http.Header) {
 }
 
 // unanswered is where a request ends to which Dagster gave no answer.
-func (p *Proxy) unanswered(w http.ResponseWriter, out *http.Request, err error) {
-	t := tripOf(out.Context())
+func (t *trip) unanswered(w http.ResponseWriter, _ *http.Request, err error) {
 	t.status = 0
 	if t.v.r.Context().Err() != nil {
 		t.failure = "client_left"
@@ -176,21 +172,21 @@ func (p *Proxy) unanswered(w http.ResponseWriter, out *http.Request, err error) 
 		no = notUnderstood(errTooLarge)
 	}
 	t.failure = no.code
-	p.sendRefusal(w, t.v, no)
+	t.sendRefusal(w, t.v, no)
 }
 
 // returned closes the books on a trip.
-func (p *Proxy) returned(ctx context.Context, t *trip) {
+func (t *trip) returned(ctx context.Context) {
 	switch {
 	case t.failure != "":
-		p.observe(t.route.Class, outcomeFailed)
-		p.recordAnswer(ctx, t.wish, models.OutcomeFailed, t.failure)
+		t.observe(t.route.Class, outcomeFailed)
+		t.recordAnswer(ctx, t.wish, models.OutcomeFailed, t.failure)
 	case t.status >= http.StatusBadRequest:
-		p.observe(t.route.Class, outcomeForwarded)
-		p.recordAnswer(ctx, t.wish, models.OutcomeFailed, "status_"+strconv.Itoa(t.status))
+		t.observe(t.route.Class, outcomeForwarded)
+		t.recordAnswer(ctx, t.wish, models.OutcomeFailed, "status_"+strconv.Itoa(t.status))
 	default:
-		p.observe(t.route.Class, outcomeForwarded)
-		p.recordAnswer(ctx, t.wish, models.OutcomeOK, "")
+		t.observe(t.route.Class, outcomeForwarded)
+		t.recordAnswer(ctx, t.wish, models.OutcomeOK, "")
 	}
 }
 

@@ -49,7 +49,7 @@ type Proxy struct {
 	reader    *dagster.Reader
 	checks    []func(*visit) *refusal
 	transport *http.Transport
-	forwarder *httputil.ReverseProxy
+	forwarder httputil.ReverseProxy
 	dialer    *http.Client
 	times     socketTimes
 }
