@@ -22,10 +22,7 @@ func pictures(t *testing.T, w *world) {
 			page.Screenshot("login-" + at)
 
 			page.Click(`a[href*="/auth/start/certified"]`)
-			page.Type(`input[name="login"]`, parts.Viewer)
-			page.Type(`input[name="password"]`, parts.Password)
-			page.Click(`form:has(input[value="login"]) button`)
-			page.Click(`form:has(input[value="consent"]) button`)
+			atOIDCProvider(page, parts.Viewer)
 			page.SeeText("Not allowed")
 			page.Screenshot("refused-" + at)
 

@@ -100,15 +100,40 @@ func signInAtOIDCProvider(t *testing.T, w *world) {
 	page := w.chromium.Person(t)
 	page.Open(s.URL + "/locations")
 	page.Click(`a[href*="/auth/start/certified"]`)
-	page.Type(`input[name="login"]`, parts.Viewer)
-	page.Type(`input[name="password"]`, parts.Password)
-	page.Click(`form:has(input[value="login"]) button`)
-	page.Click(`form:has(input[value="consent"]) button`)
+	atOIDCProvider(page, parts.Viewer)
 	page.AwaitLocation(s.URL + "/locations")
 	page.SeeText("marketing")
 	if who := page.Evaluate("fetch('/auth/me').then(r => r.json()).then(m => [m.user.email, m.user.provider, m.role])"); who != `["vic@example.com","certified","viewer"]` {
 		t.Errorf("signed in as %s", who)
 	}
+}
+
+func atOIDCProvider(page *parts.Page, name string) {
+	page.Type(`input[name="login"]`, name)
+	page.Type(`input[name="password"]`, parts.Password)
+	page.Click(`form:has(input[value="login"]) button`)
+	page.Click(`form:has(input[value="consent"]) button`)
+}
+
+// Two tabs come to the provider before either is finished; each goes on to
+// where it was going.
+func twoTabs(t *testing.T, w *world) {
+	s := w.serve(t, w.settings(t, w.dagster.URL))
+	one := w.chromium.Person(t)
+	two := one.Tab()
+	for _, tab := range []struct {
+		*parts.Page
+		to string
+	}{{one, "/jobs"}, {two, "/locations"}} {
+		tab.Open(s.URL + tab.to)
+		tab.Click(`a[href*="/auth/start/certified"]`)
+		tab.See(`input[name="login"]`)
+	}
+	atOIDCProvider(one, parts.Viewer)
+	one.AwaitLocation(s.URL + "/jobs")
+	atOIDCProvider(two, parts.Viewer)
+	two.AwaitLocation(s.URL + "/locations")
+	two.SeeText("marketing")
 }
 
 // What comes back to the callback is changed on the way. Each is refused for

@@ -30,8 +30,10 @@ func TestEndToEnd(t *testing.T) {
 		name string
 		take func(*testing.T, *world)
 	}{
+		{"the parts are strict", theParts},
 		{"sign in at Keycloak, work, sign out", signInAtKeycloak},
 		{"sign in at oidc-provider", signInAtOIDCProvider},
+		{"two tabs at once", twoTabs},
 		{"who may not come in", refusedPeople},
 		{"a sign-in answered by somebody else", mixedUp},
 		{"roles", roles},

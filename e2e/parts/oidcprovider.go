@@ -2,6 +2,7 @@ package parts
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -38,8 +39,19 @@ func StartOIDCProvider(t testing.TB, o OIDCProviderOptions) *OIDCProvider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Process = Start(t, t.TempDir(), Environment(t), "node", ours("oidc-provider", "server.mjs"), string(config))
+	p.Process = Start(t, t.TempDir(), Environment(t), node(t), ours("oidc-provider", "server.mjs"), string(config))
 	return p
+}
+
+// node returns the runtime that npm brought along with the provider: Debian's
+// own is too old for it. Where npm has none for the machine, it is the user's.
+func node(t testing.TB) string {
+	t.Helper()
+	found, _ := filepath.Glob(filepath.Join(Cached(t, "oidc-provider", "node_modules"), "node-*", "bin", "node"))
+	if len(found) > 0 {
+		return found[0]
+	}
+	return "node"
 }
 
 // Await waits until the provider answers, about a quarter of a second.
