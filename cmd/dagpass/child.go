@@ -34,7 +34,7 @@ type child struct {
 const (
 	// endWithin is how long a child may take to end when we end it: dagster dev
 	// needs two to eight seconds, and sometimes does not notice.
-	endWithin = 15 * time.Second
+	endWithin = 10 * time.Second
 	// leaveWithin is how long those may take whom the child left behind. In a
 	// container nobody may bury the dead, and then all of it passes.
 	leaveWithin = time.Second

@@ -129,6 +129,7 @@ func (d demo) run(ctx context.Context) error {
 	}
 	defer log.Close()
 	fmt.Fprintf(d.io.Out, "Starting Dagster; what it says is in %s\n", log.Name())
+	defer context.AfterFunc(ctx, func() { fmt.Fprintln(d.io.Out, "Stopping; Dagster takes a few seconds") })()
 	err = serveAround(ctx, cfg, d.io, d.dagster(upstream, log), nil, func(ctx context.Context) {
 		if answers(ctx, cfg.Upstream) {
 			d.introduce(cfg.site(""))
