@@ -62,10 +62,14 @@ func (c *crowd) rush(s *server, round int, end func()) {
 }
 
 // signIn is false once the server is gone. Who holds a session cookie was told
-// that they are signed in, whatever came after.
+// that they are signed in, whatever came after. They ask Dagster something at
+// once.
 func (c *crowd) signIn(s *server, name string) bool {
 	p := newPerson(s.URL)
 	_, err := p.signIn("certified", name)
+	if err == nil {
+		err = p.ask()
+	}
 	home, _ := url.Parse(s.URL)
 	for _, cookie := range p.http.Jar.Cookies(home) {
 		if cookie.Name == "dagpass" {
@@ -75,6 +79,19 @@ func (c *crowd) signIn(s *server, name string) bool {
 		}
 	}
 	return err == nil
+}
+
+func (p *person) ask() error {
+	req, err := post(p.base+"/graphql", jsonType, `{"query":"{ version }"}`)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Origin", p.origin())
+	res, err := p.http.Do(req)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
 
 func (c *crowd) count() int {

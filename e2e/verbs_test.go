@@ -16,52 +16,6 @@ import (
 	"github.com/dagpass/dagpass/e2e/parts"
 )
 
-// backup copies a database in use, goes on, is killed with a WAL beside the
-// file, and is put back to where the copy was.
-func backup(t *testing.T, w *world) {
-	set := w.settings(t, w.dagster.URL)
-	delete(set, "SECRET_KEY") // the key beside the database serves too
-	database := strings.TrimPrefix(set["DATABASE_URL"], "sqlite:")
-	saved := filepath.Join(t.TempDir(), "saved.db")
-
-	s := w.serve(t, set)
-	before := signedIn(t, s, "certified", "before")
-	w.run(t, set, "backup", saved)
-	after := signedIn(t, s, "certified", "after")
-	s.Kill()
-	if info, err := os.Stat(database + "-wal"); err != nil || info.Size() == 0 {
-		t.Fatalf("no WAL is left to get in the way: %v, %v", info, err)
-	}
-
-	restore(t, saved, database)
-	w.serve(t, set)
-	if who, ok := before.me(t); !ok || who.User.Email != "before@example.com" {
-		t.Errorf("who was signed in at the backup is %+v", who.User)
-	}
-	if who, ok := after.me(t); ok {
-		t.Errorf("who came after the backup is %+v", who.User)
-	}
-	w.run(t, set, "audit", "verify")
-}
-
-// restore does what the documentation says: while nothing runs, away with the
-// WAL and its index, and the copy in the place of the file.
-func restore(t *testing.T, saved, database string) {
-	t.Helper()
-	for _, name := range []string{database, database + "-wal", database + "-shm"} {
-		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
-		}
-	}
-	copied, err := os.ReadFile(saved)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(database, copied, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // started is a program whose signals are the test's to send.
 type started struct {
 	*exec.Cmd
