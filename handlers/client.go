@@ -32,8 +32,12 @@ func address(entry string) (string, bool) {
 	return addr.Unmap().String(), err == nil
 }
 
+// wantsPage tells a person from a program; a form that was sent is a person's.
 func wantsPage(r *http.Request) bool {
 	h := r.Header
+	if r.Method == http.MethodPost && h.Get("Sec-Fetch-Mode") == "navigate" {
+		return true
+	}
 	return models.WantsPage(r.Method, h.Get("Accept"), h.Get("Sec-Fetch-Mode"), h.Get("Sec-Fetch-Dest"))
 }
 

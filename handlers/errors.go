@@ -38,6 +38,9 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if e.Err != nil {
 		s.Log.WarnContext(r.Context(), "refused", "code", e.Code, "error", e.Err)
 	}
+	if c.Path() == s.site.Prefix()+callbackRoute {
+		a.retry = 0 // the state is spent: the same address would be refused
+	}
 	s.Pages.Problem(c.Response(), r, a.status, e.Code, a.title, e.Msg, a.retry)
 }
 

@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,12 +29,44 @@ func (s *Server) request(next echo.HandlerFunc) echo.HandlerFunc {
 		if s.site.Secure() {
 			c.Response().Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		defer func() { s.accessLog(c, s.Now().Sub(began)) }() // an answer that breaks off is a panic
+		boundBody(c)
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		s.accessLog(c, s.Now().Sub(began))
 		return nil
 	}
+}
+
+// bodyTime is how long a request's body may take to arrive: those that Dagster
+// takes are of a megabyte at most.
+const bodyTime = 30 * time.Second
+
+// boundBody ends a connection whose body does not come. The limit is lifted
+// when the body is read, for the answer may take as long as it likes.
+func boundBody(c echo.Context) {
+	r := c.Request()
+	if r.ContentLength == 0 {
+		return
+	}
+	connection := http.NewResponseController(c.Response().Writer)
+	if connection.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
+		r.Body = &boundedBody{r.Body, func() { _ = connection.SetReadDeadline(time.Time{}) }}
+	}
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	whole func()
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.whole()
+	}
+	return n, err
 }
 
 func (s *Server) accessLog(c echo.Context, took time.Duration) {
@@ -92,11 +125,18 @@ func (s *Server) host(next echo.HandlerFunc) echo.HandlerFunc {
 		switch {
 		case s.site.IsHost(s.hostOf(r)) || s.anyHost(r.URL.Path):
 			return next(c)
-		case models.IsLoopback(r.Host) && wantsPage(r):
+		case models.IsLoopback(r.Host) && wantsPage(r) && !passedOn(r):
 			return c.Redirect(http.StatusSeeOther, s.site.Origin()+r.URL.RequestURI())
 		}
 		return errHost
 	}
+}
+
+// passedOn tells that a proxy stands before us. One that does not pass the Host
+// on would only bring the same request again.
+func passedOn(r *http.Request) bool {
+	h := r.Header
+	return h.Get("X-Forwarded-For")+h.Get("X-Forwarded-Proto")+h.Get("X-Real-Ip")+h.Get("Forwarded")+h.Get("Via") != ""
 }
 
 func (s *Server) anyHost(path string) bool {
@@ -108,6 +148,9 @@ func (s *Server) anyHost(path string) bool {
 func (s *Server) ownHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		s.Pages.headers(c.Response().Header())
+		if c.Request().ContentLength != 0 {
+			c.Response().Header().Set("Connection", "close") // no route of ours reads a body, so nobody waits for its end
+		}
 		return next(c)
 	}
 }

@@ -65,8 +65,10 @@ func newSite(t *testing.T, edit ...func(*handlers.Config)) *site {
 			fmt.Fprintf(s.passed, "%s %s %s\n", r.Method, r.URL.EscapedPath(), models.PrincipalOf(r.Context()).Actor().Kind)
 			_, _ = io.WriteString(w, "from dagster")
 		}),
-		Ready:   s.svc.Store.Ready,
-		Dagster: func(context.Context) handlers.DagsterStatus { return handlers.DagsterStatus{Reachable: true} },
+		Ready: s.svc.Store.Ready,
+		Around: func() handlers.Around {
+			return handlers.Around{Dagster: handlers.DagsterStatus{Reachable: true}, Providers: s.svc.Providers(context.Background())}
+		},
 		Metrics: handlers.NewMetrics("test", nil), Version: "test", Now: time.Now, Log: log,
 	}
 	for _, e := range edit {

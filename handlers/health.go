@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/dagpass/dagpass/assets"
+	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
 )
 
@@ -19,7 +20,8 @@ func (s *Server) health(c echo.Context) error {
 		return s.healthy(c, http.StatusOK, map[string]any{"status": "ok"})
 	}
 	ctx := c.Request().Context()
-	answer := map[string]any{"status": "ok", "database": "ok", "dagster": s.Dagster(ctx), "providers": s.providerHealth(c)}
+	around := s.Around() // from memory: a probe must not wait for what cannot fail it
+	answer := map[string]any{"status": "ok", "database": "ok", "dagster": around.Dagster, "providers": providerHealth(around.Providers)}
 	if err := s.Ready(ctx); err != nil {
 		s.Log.WarnContext(ctx, "not ready", "error", err)
 		answer["status"], answer["database"] = "unavailable", "unavailable"
@@ -34,9 +36,9 @@ func (s *Server) healthy(c echo.Context, status int, answer map[string]any) erro
 	return nil
 }
 
-func (s *Server) providerHealth(c echo.Context) map[string]string {
+func providerHealth(all []identity.ProviderState) map[string]string {
 	states := map[string]string{}
-	for _, p := range s.providerStates(c) {
+	for _, p := range all {
 		states[p.Slot] = map[bool]string{false: "ok", true: "unreachable"}[p.Down]
 	}
 	return states

@@ -24,8 +24,8 @@ type Config struct {
 	CleanPath func(escaped string) (string, error)
 	// Ready tells whether the database answers with the schema we know.
 	Ready func(ctx context.Context) error
-	// Dagster tells whether the webserver answered lately, and its version.
-	Dagster func(ctx context.Context) DagsterStatus
+	// Around tells how Dagster and the providers were when they were last asked.
+	Around func() Around
 	// Trusted are the proxies whose X-Forwarded-* are believed.
 	Trusted []netip.Prefix
 	Metrics *Metrics
@@ -44,6 +44,12 @@ type DagsterStatus struct {
 	Version   string `json:"version,omitempty"`
 }
 
+// Around is what health says about those whom we ask ourselves.
+type Around struct {
+	Dagster   DagsterStatus
+	Providers []identity.ProviderState
+}
+
 // Server answers every request.
 type Server struct {
 	Config
@@ -60,26 +66,35 @@ func New(c Config) *Server {
 
 	at := s.site.Prefix() + "/auth"
 	open := e.Group(at, s.ownHeaders) // answers anybody, knows nobody
-	open.GET("/health", s.health)
-	open.GET("/metrics", s.metrics)
-	open.GET("/providers", s.providers)
-	open.GET("/assets/*", s.asset)
-	open.GET("/.well-known/jwks.json", s.jwks)
-	open.GET("/.well-known/openid-configuration", s.discovery)
+	get(open, "/health", s.health)
+	get(open, "/metrics", s.metrics)
+	get(open, "/providers", s.providers)
+	get(open, "/assets/*", s.asset)
+	get(open, "/.well-known/jwks.json", s.jwks)
+	get(open, "/.well-known/openid-configuration", s.discovery)
 	open.Any("/*", s.notFound) // nothing below /auth/ ever reaches Dagster
 	open.Any("", s.notFound)
 
 	known := e.Group(at, s.ownHeaders, s.sameOrigin, s.recognise)
-	known.GET("/login", s.login)
+	get(known, "/login", s.login)
 	known.GET("/start/:slot", s.start)
 	known.GET("/callback/:slot", s.callback)
-	known.GET("/logout", s.signOutPage)
+	get(known, "/logout", s.signOutPage)
 	known.POST("/logout", s.signOut)
-	known.GET("/me", s.me)
-	known.GET("/account", s.account)
+	get(known, "/me", s.me)
+	get(known, "/account", s.account)
 
 	e.Any("/*", s.dagster, s.recognise)
 	return s
+}
+
+// callbackRoute is below the prefix.
+const callbackRoute = "/auth/callback/:slot"
+
+// get answers HEAD as well, which monitors ask with.
+func get(g *echo.Group, path string, h echo.HandlerFunc) {
+	g.GET(path, h)
+	g.HEAD(path, h)
 }
 
 // ServeHTTP implements http.Handler.

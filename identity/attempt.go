@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -37,12 +38,25 @@ type Begun struct {
 // to: several tabs can sign in at once.
 func AttemptName(state string) string { return models.Digest("attempt:" + state)[:16] }
 
+// maxSealed is how long a sealed attempt may be, in bytes: browsers drop a
+// cookie of more than 4096 with its name.
+const maxSealed = 3800
+
+// sealAttempt seals an attempt. One that would not fit a cookie loses its way
+// back rather than the sign-in.
 func (s *Service) sealAttempt(a attempt) (string, error) {
-	text, err := json.Marshal(a)
-	if err != nil {
+	var text strings.Builder
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // an "&" of the way back is one byte, not six
+	if err := e.Encode(a); err != nil {
 		return "", err
 	}
-	return s.Keys.Seal("attempt", string(text))
+	sealed, err := s.Keys.Seal("attempt", text.String())
+	if home := s.Site.Next(""); len(sealed) > maxSealed && a.Next != home {
+		a.Next = home
+		return s.sealAttempt(a)
+	}
+	return sealed, err
 }
 
 var (

@@ -28,21 +28,23 @@ func (s *Service) VerifyAudit(ctx context.Context) (last models.Link, err error)
 		if len(links) == 0 {
 			return last, fmt.Errorf("the audit trail is cut: it ends at event %d and should end at %d", last.Seq, head.Seq)
 		}
-		if last, err = follow(last, links); err != nil {
+		if last, err = follow(last, links, head); err != nil {
 			return last, err
 		}
 	}
 	return last, nil
 }
 
-// follow steps from link to link. It may step over the noted end, for the
-// trail goes on while it is read.
-func follow(last models.Link, links []models.Link) (models.Link, error) {
+// follow steps from link to link, up to the noted end: the trail goes on while
+// it is read.
+func follow(last models.Link, links []models.Link, head models.Link) (models.Link, error) {
 	for _, link := range links {
-		if !link.Follows(last) {
+		if !link.Follows(last) || (link.Seq == head.Seq && link.Hash != head.Hash) {
 			return last, fmt.Errorf("the audit trail is broken: event %d does not follow event %d", link.Seq, last.Seq)
 		}
-		last = link
+		if last = link; last.Seq == head.Seq {
+			break
+		}
 	}
 	return last, nil
 }

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -44,7 +45,7 @@ type Service struct {
 	sessions   *lru.Cache[string, recognised]
 	assertions *lru.Cache[*models.Principal, string]
 	keys       keySet
-	folds      *folds
+	folder     *folder
 }
 
 // cacheSize bounds the sessions and assertions kept in memory.
@@ -52,7 +53,7 @@ const cacheSize = 8192
 
 // New makes the service and its first signing key.
 func New(ctx context.Context, c Config) (*Service, error) {
-	s := &Service{Config: c, doors: map[string]Door{}, folds: newFolds()}
+	s := &Service{Config: c, doors: map[string]Door{}, folder: newFolder()}
 	for _, d := range c.Doors {
 		s.doors[d.Provider.Info().Slot] = d
 	}
@@ -90,8 +91,9 @@ func (s *Service) Providers(ctx context.Context) []ProviderState {
 	return states
 }
 
-// Sweep removes what has expired. Every replica may call it.
+// Sweep removes what has expired and tells of refusals that were folded. Every
+// replica calls it, once a minute.
 func (s *Service) Sweep(ctx context.Context) error {
 	_, err := s.Store.Sweep(ctx, s.Now(), s.SessionIdle)
-	return err
+	return errors.Join(err, s.recordFolded(ctx))
 }

@@ -3,10 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
+	"strings"
 
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/providers"
@@ -60,55 +57,29 @@ func fromProvider(err error) (reason string, public *models.Error) {
 	return e.Reason, ErrSignInFailed
 }
 
-// Record appends a refusal to the audit trail. Refusals of one address beyond
-// [foldAfter] a minute become one event a minute with a count, so that a
-// stranger cannot fill the database.
+// Record appends a refusal to the audit trail. Refusals of one kind by one
+// person, or by strangers of one address, become one event a minute with a
+// count where there are more than [foldAfter]: nobody can fill the database,
+// and nobody can hide another's refusal behind their own.
 func (s *Service) Record(ctx context.Context, e models.Event) error {
-	if e.Outcome == models.OutcomeRefused {
-		switch n := s.folds.admit(e.ClientIP, s.Now()); {
-		case n == 0:
-			return nil
-		case n > 1:
-			e.Count = n
-		}
+	if folds(e) && !s.folder.admit(e, s.Now()) {
+		return nil
 	}
 	return s.Store.Record(ctx, e)
 }
 
-// foldAfter is how many refusals of one address a minute stand alone.
-const foldAfter = 30
-
-type folds struct {
-	mu   sync.Mutex
-	seen *lru.Cache[string, *fold]
+// folds tells the events that somebody who may do nothing can cause.
+func folds(e models.Event) bool {
+	return e.Outcome == models.OutcomeRefused || (e.Outcome == models.OutcomeFailed && strings.HasPrefix(e.Event, "signin."))
 }
 
-type fold struct {
-	minute time.Time
-	count  int
-}
-
-func newFolds() *folds {
-	seen, _ := lru.New[string, *fold](4096) // fails for a size below one only
-	return &folds{seen: seen}
-}
-
-// admit gives how many refusals the next event stands for; 0 means that it is
-// counted and will be told with a later one.
-func (f *folds) admit(address string, now time.Time) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	minute := now.Truncate(time.Minute)
-	was, ok := f.seen.Get(address)
-	if !ok || !was.minute.Equal(minute) {
-		f.seen.Add(address, &fold{minute: minute, count: 1})
-		if ok && was.count > foldAfter {
-			return was.count - foldAfter + 1
+// recordFolded tells of the refusals that were counted, one event for each kind
+// and minute.
+func (s *Service) recordFolded(ctx context.Context) error {
+	for _, e := range s.folder.due(s.Now()) {
+		if err := s.Store.Record(ctx, e); err != nil {
+			return err
 		}
-		return 1
 	}
-	if was.count++; was.count > foldAfter {
-		return 0
-	}
-	return 1
+	return nil
 }

@@ -79,19 +79,20 @@ func (s *Service) Finish(ctx context.Context, r Return) (SignedIn, error) {
 	return s.admit(ctx, a, r, claim)
 }
 
-// spend judges the callback's iss and error, then uses up its state: a second
-// callback with it is refused even where the cookie was kept.
+// spend uses up the state of a callback, whatever else it says: a second
+// callback with it is refused even where the cookie was kept. Then it judges
+// iss and error, before anything is asked of the provider.
 func (s *Service) spend(ctx context.Context, door Door, a attempt, r Return) error {
-	if err := door.Provider.Check(ctx, r.Callback); err != nil {
-		reason, public := fromProvider(err)
-		return s.refuseSignIn(ctx, r.Slot, reason, public, err)
-	}
 	err := s.Store.SpendState(ctx, models.Digest(a.State), a.Expires)
 	switch {
 	case errors.Is(err, models.ErrConflict):
 		return s.refuseSignIn(ctx, r.Slot, "state_spent", ErrSignInExpired, err)
 	case err != nil:
 		return ErrUnavailable.Because(err)
+	}
+	if err := door.Provider.Check(ctx, r.Callback); err != nil {
+		reason, public := fromProvider(err)
+		return s.refuseSignIn(ctx, r.Slot, reason, public, err)
 	}
 	return nil
 }
@@ -206,7 +207,7 @@ func (s *Service) replaceSession(tx *store.Tx, former *models.Principal, session
 
 func claimsOf(c providers.Claim) models.Claims {
 	return models.Claims{
-		Email: c.Email, EmailVerified: c.EmailVerified, HostedDomain: c.HostedDomain,
+		Email: c.Email, EmailVerified: c.EmailVerified, Hosted: c.Hosted, HostedDomain: c.HostedDomain,
 		Name: c.Name, Username: c.Username,
 		Groups: c.Groups, Orgs: c.Orgs, Teams: c.Teams, AMR: c.AMR,
 	}

@@ -3,6 +3,7 @@ package identity_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -95,9 +96,14 @@ func sealElsewhere(w *world) string {
 	return sealed
 }
 
+// An attempt begun at one provider does not end at another.
 func TestOtherSlotsAttempt(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
 	r := w.come(providertest.Ada)
+	r.Slot = "second"
+	if _, err := w.Finish(ctx, r); !errors.Is(err, identity.ErrSignInExpired) || w.lastEvent().Reason != "state" {
+		t.Errorf("%v, %q", err, w.lastEvent().Reason)
+	}
 	r.Slot = "elsewhere"
 	if _, err := w.Finish(ctx, r); !errors.Is(err, identity.ErrNoProvider) {
 		t.Error(err)
@@ -157,18 +163,17 @@ func TestAllowList(t *testing.T) {
 		person string
 		reason string // empty: gets in
 	}{
-		"empty list":              {policy.Gate{}, providertest.Violet, ""},
-		"domain":                  {policy.Gate{Domains: []string{"example.com"}}, providertest.Violet, ""},
-		"other domain":            {policy.Gate{Domains: []string{"example.org"}}, providertest.Ada, "address_not_allowed"},
-		"address":                 {policy.Gate{Emails: []string{"violet@example.com"}}, providertest.Violet, ""},
-		"other address":           {policy.Gate{Emails: []string{"violet@example.com"}}, providertest.Ada, "address_not_allowed"},
-		"group":                   {policy.Gate{Groups: []string{"editors"}}, providertest.Edgar, ""},
-		"not in the group":        {policy.Gate{Groups: []string{"editors"}}, providertest.Violet, "group_not_allowed"},
-		"group besides domain":    {policy.Gate{Domains: []string{"example.com"}, Groups: []string{"editors"}}, providertest.Violet, "group_not_allowed"},
-		"public, empty":           {policy.Gate{Public: true}, providertest.Violet, "not_on_a_list"},
-		"public, named an admin":  {policy.Gate{Public: true}, providertest.Ada, ""},
-		"public, says everyone":   {policy.Gate{Public: true, Everyone: true}, providertest.Violet, ""},
-		"google without hd claim": {policy.Gate{Domains: []string{"example.com"}, HostedDomain: true}, providertest.Violet, "address_not_allowed"},
+		"empty list":             {policy.Gate{}, providertest.Violet, ""},
+		"domain":                 {policy.Gate{Domains: []string{"example.com"}}, providertest.Violet, ""},
+		"other domain":           {policy.Gate{Domains: []string{"example.org"}}, providertest.Ada, "address_not_allowed"},
+		"address":                {policy.Gate{Emails: []string{"violet@example.com"}}, providertest.Violet, ""},
+		"other address":          {policy.Gate{Emails: []string{"violet@example.com"}}, providertest.Ada, "address_not_allowed"},
+		"group":                  {policy.Gate{Groups: []string{"editors"}}, providertest.Edgar, ""},
+		"not in the group":       {policy.Gate{Groups: []string{"editors"}}, providertest.Violet, "group_not_allowed"},
+		"group besides domain":   {policy.Gate{Domains: []string{"example.com"}, Groups: []string{"editors"}}, providertest.Violet, "group_not_allowed"},
+		"public, empty":          {policy.Gate{Public: true}, providertest.Violet, "not_on_a_list"},
+		"public, named an admin": {policy.Gate{Public: true}, providertest.Ada, ""},
+		"public, says everyone":  {policy.Gate{Public: true, Everyone: true}, providertest.Violet, ""},
 	}
 	for name, row := range table {
 		t.Run(name, func(t *testing.T) {
@@ -196,23 +201,92 @@ func TestProviderDownAtStart(t *testing.T) {
 	if _, err := w.Begin(ctx, "oidc", "/"); !errors.Is(err, identity.ErrProviderFailed) {
 		t.Error(err)
 	}
-	if states := w.Providers(ctx); len(states) != 1 || !states[0].Down {
+	if states := w.Providers(ctx); len(states) != 2 || !states[0].Down {
 		t.Errorf("%+v", states)
 	}
 }
 
-// Refusals of one address beyond the limit become one event a minute.
+// Refusals of one address beyond the limit become one event a minute, and so
+// do those of all addresses together.
 func TestRefusalsFold(t *testing.T) {
-	w := onSQLite(t, policy.Gate{})
-	from := models.WithRequest(ctx, models.Request{ID: "r", ClientIP: "203.0.113.9"})
-	before := len(w.events())
-	for range 200 {
-		_, _ = w.Finish(from, identity.Return{Slot: "oidc"})
+	table := map[string]struct {
+		address func(i int) string
+		alone   int
+	}{
+		"one address":      {func(int) string { return "203.0.113.9" }, 30},
+		"one IPv6 network": {func(i int) string { return fmt.Sprintf("2001:db8::%x", i) }, 30},
+		"many addresses":   {func(i int) string { return fmt.Sprintf("198.51.%d.%d", i/200, i%200) }, 300},
 	}
-	w.clock.pass(time.Minute)
-	_, _ = w.Finish(from, identity.Return{Slot: "oidc"})
-	all := w.events()[before:]
-	if last := all[len(all)-1]; len(all) != 31 || last.Count != 171 {
-		t.Errorf("%d events, the last stands for %d", len(all), last.Count)
+	for name, row := range table {
+		t.Run(name, func(t *testing.T) {
+			w := onSQLite(t, policy.Gate{})
+			before := len(w.events())
+			for i := range 400 {
+				from := models.WithRequest(ctx, models.Request{ID: "r", ClientIP: row.address(i)})
+				_, _ = w.Finish(from, identity.Return{Slot: "oidc"})
+			}
+			w.clock.pass(time.Minute)
+			if err := w.Sweep(ctx); err != nil {
+				t.Fatal(err)
+			}
+			all, told := w.events()[before:], 0
+			for _, e := range all {
+				told += max(1, e.Count)
+			}
+			if len(all) > row.alone+2 || told != 400 {
+				t.Errorf("%d events tell of %d refusals", len(all), told)
+			}
+		})
+	}
+}
+
+// Nobody hides another's refusals behind their own.
+func TestFoldsArePersonal(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	refused := func(who string) models.Event {
+		return models.Event{Event: "dagster.mutation", Outcome: models.OutcomeRefused, Operation: "deleteRun", Actor: models.Actor{ID: who, Kind: "user"}, ClientIP: "203.0.113.9"}
+	}
+	for range 100 {
+		_ = w.Record(ctx, refused("a"))
+	}
+	_ = w.Record(ctx, refused("b"))
+	if e := w.lastEvent(); e.Actor.ID != "b" {
+		t.Errorf("the last event is %s's", e.Actor.ID)
+	}
+}
+
+// What a provider that is down makes of sign-ins cannot fill the database.
+func TestOutagesFold(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	w.idp.Misbehave(providertest.Fault{Endpoint: providertest.Discovery, Status: 503})
+	before := len(w.events())
+	for range 100 {
+		_, _ = w.Begin(ctx, "oidc", "/")
+	}
+	if n := len(w.events()) - before; n != 30 {
+		t.Errorf("%d events", n)
+	}
+}
+
+// A callback with an error spends its state too.
+func TestErrorSpendsState(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	r := w.come(providertest.Ada)
+	r.Callback.Code, r.Callback.Error = "", "server_error"
+	_, _ = w.Finish(ctx, r)
+	if _, err := w.Finish(ctx, r); !errors.Is(err, identity.ErrSignInExpired) || w.lastEvent().Reason != "state_spent" {
+		t.Errorf("%v, %q", err, w.lastEvent().Reason)
+	}
+}
+
+// A long way back is given up before the sign-in is: browsers drop cookies of
+// more than 4096 bytes.
+func TestSealedAttemptFitsCookie(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	for _, next := range []string{"/runs?q=" + strings.Repeat("&", 2000), "/runs?q=" + strings.Repeat(`"`, 2000), "/" + strings.Repeat("x", 2000)} {
+		begun, err := w.Begin(ctx, "oidc", next)
+		if err != nil || len(begun.Sealed) > 3800 {
+			t.Errorf("%.10s: %d bytes, %v", next, len(begun.Sealed), err)
+		}
 	}
 }

@@ -85,7 +85,7 @@ func (w *world) replica(s *store.Store, gate policy.Gate, keys ...[]byte) *ident
 		w.t.Fatal(err)
 	}
 	service, err := identity.New(context.Background(), identity.Config{
-		Store: s, Doors: []identity.Door{{Provider: w.provider(), Gate: gate}}, Policy: w.rules.current, Keys: ring,
+		Store: s, Doors: []identity.Door{{Provider: w.provider("oidc"), Gate: gate}, {Provider: w.provider("second")}}, Policy: w.rules.current, Keys: ring,
 		Site: models.Site{URL: &url.URL{Scheme: "http", Host: "localhost:3000"}}, Audience: "dagster",
 		SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 	})
@@ -95,10 +95,10 @@ func (w *world) replica(s *store.Store, gate policy.Gate, keys ...[]byte) *ident
 	return service
 }
 
-func (w *world) provider() providers.Provider {
+func (w *world) provider(slot string) providers.Provider {
 	w.t.Helper()
 	p, err := providers.NewOIDC(providers.OIDCConfig{
-		Slot: "oidc", Type: "oidc", Label: "Company", Issuer: w.idp.Issuer, ClientID: w.idp.ClientID, ClientSecret: w.idp.ClientSecret,
+		Slot: slot, Type: "oidc", Label: "Company", Issuer: w.idp.Issuer, ClientID: w.idp.ClientID, ClientSecret: w.idp.ClientSecret,
 		Scopes: []string{"openid", "profile", "email"}, GroupsClaim: "groups", EmailVerified: "required", Now: time.Now,
 	})
 	if err != nil {

@@ -102,12 +102,11 @@ func TestSessionIsAliveUntil(t *testing.T) {
 	}
 }
 
-func TestSeenFromIsBounded(t *testing.T) {
+func TestUserAgentIsBounded(t *testing.T) {
 	for _, agent := range []string{"", "short", strings.Repeat("x", 5000), "x" + strings.Repeat("ä", 5000), "bad \xff byte"} {
-		var s Session
-		s.SeenFrom("203.0.113.7", agent)
-		if len(s.UserAgent) > maxUserAgent || !utf8.ValidString(s.UserAgent) || !strings.HasPrefix(agent, s.UserAgent[:min(4, len(s.UserAgent))]) {
-			t.Errorf("%.20q becomes %.20q", agent, s.UserAgent)
+		got := RequestOf(WithRequest(context.Background(), Request{UserAgent: agent})).UserAgent
+		if len(got) > maxUserAgent || !utf8.ValidString(got) || !strings.HasPrefix(agent, got[:min(4, len(got))]) {
+			t.Errorf("%.20q becomes %.20q", agent, got)
 		}
 	}
 }
@@ -131,9 +130,12 @@ func TestUserIsCalled(t *testing.T) {
 func TestRenameTakesOverWhatIsSaid(t *testing.T) {
 	u := NewUser("Ada", "ada@example.com", noon())
 	id := u.ID
-	u.Rename("", "")
+	u.Rename("", "ada@example.com")
 	if u.Name != "Ada" || u.Email != "ada@example.com" {
 		t.Errorf("silence changed %+v", u)
+	}
+	if u.Rename("Ada", ""); u.Email != "" {
+		t.Errorf("an address that is no longer sent stays: %+v", u)
 	}
 	if u.Rename("Ada L.", "al@example.com"); u.Name != "Ada L." || u.Email != "al@example.com" || u.ID != id {
 		t.Errorf("renamed to %+v", u)
@@ -147,12 +149,16 @@ func TestNamesArePlain(t *testing.T) {
 		"Åsa 🦊 李":                  "Åsa 🦊 李",
 		"Ada\x00\x1b[2J\nLovelace": "Ada[2JLovelace",
 		"\x00":                     "x@example.com",
+		"":                         "x@example.com",
 		strings.Repeat("x", 5000):  strings.Repeat("x", maxName),
 		"bad \xff byte":            "bad \uFFFD byte",
 	} {
-		if got := NewUser(said, "x@example.com\x00", noon()); got.Name != want || got.Email != "x@example.com" {
+		if got := NewUser(said, "x@example.com", noon()); got.Name != want || got.Email != "x@example.com" {
 			t.Errorf("%.20q becomes %.20q, %q, want %.20q", said, got.Name, got.Email, want)
 		}
+	}
+	if got := NewUser("Ada", "ad\x7fmin@example.com", noon()); got.Email != "" {
+		t.Errorf("an address that had to be changed is shown: %q", got.Email)
 	}
 	if got := plain("x" + strings.Repeat("ä", maxName)); len(got) > maxName || !utf8.ValidString(got) {
 		t.Errorf("cut to %d bytes, valid %t", len(got), utf8.ValidString(got))

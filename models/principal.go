@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/dagpass/dagpass/policy"
@@ -45,8 +46,10 @@ const (
 	principalKey
 )
 
-// WithRequest puts the request's data into the context, once.
+// WithRequest puts the request's data into the context, once. What a stranger
+// can write into a row is cut here, so that no row can forget to.
 func WithRequest(ctx context.Context, r Request) context.Context {
+	r.UserAgent = strings.ToValidUTF8(r.UserAgent[:min(len(r.UserAgent), maxUserAgent)], "")
 	return context.WithValue(ctx, requestKey, r)
 }
 

@@ -37,10 +37,10 @@ func NewSession(user, identity, slot string, now time.Time, ttl time.Duration) (
 	return s, Secret(s.ID + "." + secret)
 }
 
-// SeenFrom notes the browser, cut to what a row may hold.
+// SeenFrom notes the browser.
 func (s *Session) SeenFrom(ip, userAgent string) {
 	s.ClientIP = ip
-	s.UserAgent = strings.ToValidUTF8(userAgent[:min(len(userAgent), maxUserAgent)], "")
+	s.UserAgent = userAgent
 }
 
 // SplitToken takes a cookie's value apart: the id finds the row, the secret is

@@ -22,13 +22,19 @@ type User struct {
 // NewUser makes the account of somebody who signs in for the first time.
 func NewUser(name, email string, now time.Time) *User {
 	u := &User{ID: NewID(), CreatedAt: now}
-	u.Rename(cmp.Or(plain(name), email), email)
+	u.Rename(name, email)
+	u.Name = cmp.Or(u.Name, u.Email)
 	return u
 }
 
-// Rename takes over what the provider says now; an empty value changes nothing.
+// Rename takes over what the provider says now. Without a name the former one
+// stays. The address does not: who no longer has it must not go on under it,
+// and neither may one that would have to be changed to be shown.
 func (u *User) Rename(name, email string) {
-	u.Name, u.Email = cmp.Or(plain(name), u.Name), cmp.Or(plain(email), u.Email)
+	u.Name, u.Email = cmp.Or(plain(name), u.Name), email
+	if plain(email) != email {
+		u.Email = ""
+	}
 }
 
 // maxName bounds what a provider can write into a row for display, in bytes.
@@ -76,6 +82,7 @@ type Claims struct {
 	Email         string   `json:"email,omitempty"`
 	EmailVerified bool     `json:"email_verified,omitempty"`
 	HostedDomain  string   `json:"hd,omitempty"`
+	Hosted        bool     `json:"hosted,omitempty"`
 	Name          string   `json:"name,omitempty"`
 	Username      string   `json:"preferred_username,omitempty"`
 	Groups        []string `json:"groups,omitempty"`
@@ -87,6 +94,7 @@ type Claims struct {
 // Subject is the claims of one slot as policy sees them.
 func (c Claims) Subject(slot string) policy.Subject {
 	s := policy.NewSubject(slot, c.Email, c.EmailVerified)
-	s.HostedDomain, s.Groups, s.Orgs, s.Teams = c.HostedDomain, c.Groups, c.Orgs, c.Teams
+	s.Hosted, s.HostedDomain = c.Hosted, c.HostedDomain
+	s.Groups, s.Orgs, s.Teams = c.Groups, c.Orgs, c.Teams
 	return s
 }

@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Gate is the allow-list of one provider. Domains and addresses are
 // alternatives; organisations (or teams) and groups are required besides.
@@ -11,8 +8,6 @@ type Gate struct {
 	// Public marks a provider at which anybody can open an account. With an
 	// empty list such a gate lets in only people named elsewhere.
 	Public bool
-	// HostedDomain asks that Google's hd claim name an allowed domain too.
-	HostedDomain bool
 	// Everyone is the list that says "*".
 	Everyone bool
 	Domains  []string // folded
@@ -63,10 +58,10 @@ func (g Gate) address(s Subject) bool {
 	if slices.Contains(g.Emails, s.Email) {
 		return true
 	}
-	if g.HostedDomain && !slices.Contains(g.Domains, Fold(s.HostedDomain)) {
+	if s.Hosted && !slices.Contains(g.Domains, Fold(s.HostedDomain)) {
 		return false
 	}
-	return slices.Contains(g.Domains, domainOf(s.Email))
+	return slices.Contains(g.Domains, s.addressDomain())
 }
 
 func (g Gate) org(s Subject) bool {
@@ -83,9 +78,4 @@ func folded(in []string) []string {
 		out[i] = Fold(s)
 	}
 	return out
-}
-
-func domainOf(email string) string {
-	_, domain, _ := strings.Cut(email, "@")
-	return domain
 }

@@ -21,10 +21,10 @@ type words = []string
 func TestGate(t *testing.T) {
 	none := policy.Gate{}
 	public := policy.Gate{Public: true}
-	google := policy.Gate{Public: true, HostedDomain: true}
+	google := policy.Gate{Public: true}
 	hosted := func(email, hd string) policy.Subject {
 		s := verified("google", email)
-		s.HostedDomain = hd
+		s.Hosted, s.HostedDomain = true, hd
 		return s
 	}
 	for _, tt := range []struct {
@@ -60,6 +60,7 @@ func TestGate(t *testing.T) {
 		{"hd and address", gate(google, words{"corp.com"}, nil, nil, nil), hosted("a@corp.com", "corp.com"), false, ""},
 		{"hd in capitals", gate(google, words{"corp.com"}, nil, nil, nil), hosted("a@corp.com", "CORP.com"), false, ""},
 		{"no hd", gate(google, words{"corp.com"}, nil, nil, nil), hosted("a@corp.com", ""), false, "address_not_allowed"},
+		{"hd and address of two allowed domains", gate(google, words{"corp.com", "corp.de"}, nil, nil, nil), hosted("a@corp.de", "corp.com"), false, ""},
 		{"other hd", gate(google, words{"corp.com"}, nil, nil, nil), hosted("a@corp.com", "evil.com"), false, "address_not_allowed"},
 		{"hd without the address", gate(google, words{"corp.com"}, nil, nil, nil), hosted("a@evil.com", "corp.com"), false, "address_not_allowed"},
 		{"one person needs no hd", gate(google, nil, words{"a@gmail.com"}, nil, nil), hosted("a@gmail.com", ""), false, ""},

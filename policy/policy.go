@@ -12,7 +12,11 @@ type Subject struct {
 	// another.
 	Slot string
 	// Email is folded and verified by the provider, else empty.
-	Email        string
+	Email string
+	// Hosted tells that the provider says which organisation hosts an account
+	// (Google's hd claim): there an address alone proves no membership, for
+	// anybody can open an account of their own under an address they once had.
+	Hosted       bool
 	HostedDomain string
 	Groups       []string
 	Orgs, Teams  []string
@@ -25,6 +29,21 @@ func NewSubject(slot, email string, verified bool) Subject {
 		s.Email = Fold(email)
 	}
 	return s
+}
+
+// addressDomain is the domain of the address, whoever hosts the account.
+func (s Subject) addressDomain() string {
+	_, domain, _ := strings.Cut(s.Email, "@")
+	return domain
+}
+
+// domain is the one that the person belongs to, by what the provider vouches
+// for; empty where there is none.
+func (s Subject) domain() string {
+	if domain := s.addressDomain(); !s.Hosted || Fold(s.HostedDomain) == domain {
+		return domain
+	}
+	return ""
 }
 
 // Fold is the form in which addresses, domains, organisations and teams are
@@ -58,7 +77,7 @@ type Grant struct {
 func (g Grant) matches(s Subject) bool {
 	return matches(g.Slot, s.Slot) &&
 		matches(Fold(g.Email), s.Email) &&
-		matches(Fold(g.Domain), domainOf(s.Email)) &&
+		matches(Fold(g.Domain), s.domain()) &&
 		matchesAny(g.Group, s.Groups) &&
 		matchesAny(Fold(g.Org), folded(s.Orgs)) &&
 		matchesAny(Fold(g.Team), folded(s.Teams))

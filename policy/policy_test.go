@@ -81,6 +81,9 @@ func TestAccess(t *testing.T) {
 		{"part of a group's name", inGroups("okta", "a@b.c", "data-engineers", "data"), policy.Viewer, "default_role", policy.Read},
 		{"domain", verified("okta", "a@corp.com"), policy.Launcher, "grant 2", policy.LaunchPipelineExecution},
 		{"domain in another case", verified("okta", "A@CORP.com"), policy.Launcher, "grant 2", policy.LaunchPipelineExecution},
+		{"domain at a provider that hosts it", hostedBy("corp.com", "a@corp.com"), policy.Launcher, "grant 2", policy.LaunchPipelineExecution},
+		{"domain of an account of one's own", hostedBy("", "a@corp.com"), policy.Viewer, "default_role", policy.Read},
+		{"domain of an account of another's", hostedBy("evil.com", "a@corp.com"), policy.Viewer, "default_role", policy.Read},
 		{"subdomain", verified("okta", "a@x.corp.com"), policy.Viewer, "default_role", policy.Read},
 		{"domain that ends alike", verified("okta", "a@evilcorp.com"), policy.Viewer, "default_role", policy.Read},
 		{"domain in front of another", verified("okta", "a@corp.com.evil"), policy.Viewer, "default_role", policy.Read},
@@ -121,6 +124,13 @@ func TestFoldIsASCII(t *testing.T) {
 
 // A permission that one rule does not give is not there because another rule
 // names the person: what is held is the union, no more.
+// hostedBy is somebody at a provider that says which organisation hosts whom.
+func hostedBy(hd, email string) policy.Subject {
+	s := verified("google", email)
+	s.Hosted, s.HostedDomain = true, hd
+	return s
+}
+
 func TestAccessIsTheUnion(t *testing.T) {
 	p := mustNew(t, options(grants))
 	got := p.Access(inGroups("okta", "ops@corp.com", "Night")).Permissions

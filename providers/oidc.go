@@ -63,6 +63,8 @@ func NewOIDC(cfg OIDCConfig) (*OIDC, error) {
 	return o, nil
 }
 
+const googleIssuer = "https://accounts.google.com"
+
 // NewGoogle makes the provider for Google, which is OpenID Connect with its
 // own defaults. An "hd" among cfg.AuthParams only preselects a domain at
 // Google; Claim.HostedDomain is what to judge.
@@ -70,7 +72,7 @@ func NewGoogle(cfg OIDCConfig) (*OIDC, error) {
 	cfg.Slot = cmp.Or(cfg.Slot, "google")
 	cfg.Label = cmp.Or(cfg.Label, "Google")
 	cfg.Type = "google"
-	cfg.Issuer = cmp.Or(cfg.Issuer, "https://accounts.google.com")
+	cfg.Issuer = cmp.Or(cfg.Issuer, googleIssuer)
 	params := map[string]string{"prompt": "select_account"}
 	maps.Copy(params, cfg.AuthParams)
 	cfg.AuthParams = params
@@ -274,6 +276,7 @@ func (o *OIDC) claim(user goth.User) (Claim, error) {
 		Subject:       user.UserID,
 		Email:         user.Email,
 		EmailVerified: verified,
+		Hosted:        o.cfg.Type == "google" || o.cfg.Issuer == googleIssuer,
 		HostedDomain:  text(raw, "hd"),
 		Name:          user.Name,
 		Username:      user.NickName,

@@ -73,6 +73,7 @@ type Claim struct {
 	Subject       string
 	Email         string // as sent
 	EmailVerified bool
+	Hosted        bool   // the provider tells by hd which organisation hosts an account
 	HostedDomain  string // Google's hd
 	Name          string
 	Username      string

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dagpass/dagpass/dagster"
@@ -38,7 +39,7 @@ type app struct {
 	identity *identity.Service
 	metrics  *handlers.Metrics
 	server   *handlers.Server
-	upstream *upstreamProbe
+	lookout  *lookout
 }
 
 // newApp puts the rooms together and brings the database to our schema. Site is
@@ -111,10 +112,10 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	if err != nil {
 		return err
 	}
-	a.upstream = newUpstreamProbe(door.Transport(), a.cfg.upstream)
+	a.lookout = newLookout(door.Transport(), a.cfg.upstream, a.identity)
 	a.server = handlers.New(handlers.Config{
 		Identity: a.identity, Pages: pages, Proxy: door, CleanPath: dagster.CleanPath,
-		Ready: a.store.Ready, Dagster: a.upstream.status, Trusted: a.cfg.trusted,
+		Ready: a.store.Ready, Around: a.lookout.around, Trusted: a.cfg.trusted,
 		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Demo: a.cfg.Demo, Now: now, Log: a.log,
 	})
 	return nil
@@ -156,9 +157,8 @@ func (c *Config) newProvider(p provider) (providers.Provider, error) {
 			WantOrgs: len(p.gate.Orgs) > 0 || c.policy.UsesOrgs(), Now: now,
 		})
 	case "google":
-		return providers.NewOIDC(providers.OIDCConfig{
-			Slot: p.slot, Type: p.kind, Label: label(p, "Google"), Issuer: p.issuer, ClientID: p.ClientID, ClientSecret: secret,
-			Scopes: []string{"openid", "email", "profile"}, EmailVerified: "required",
+		return providers.NewGoogle(providers.OIDCConfig{
+			Label: p.Label, Issuer: p.issuer, ClientID: p.ClientID, ClientSecret: secret,
 			AuthParams: googleParams(c.Google), Now: now,
 		})
 	}
@@ -170,14 +170,13 @@ func (c *Config) newProvider(p provider) (providers.Provider, error) {
 	})
 }
 
-// googleParams let the person choose an account, and with exactly one domain
-// show only its accounts. It is a hint: the hd claim is what is checked.
+// googleParams have Google show the accounts of the one allowed domain alone.
+// It is a hint: the hd claim is what is checked.
 func googleParams(g GoogleConfig) map[string]string {
-	params := map[string]string{"prompt": "select_account"}
 	if len(g.AllowedDomains) == 1 && g.AllowedDomains[0] != "*" {
-		params["hd"] = g.AllowedDomains[0]
+		return map[string]string{"hd": g.AllowedDomains[0]}
 	}
-	return params
+	return nil
 }
 
 func label(p provider, otherwise string) string {
@@ -258,36 +257,43 @@ func (p *eventPrinter) print(e models.Event) {
 	_, _ = p.w.Write(append(line, '\n'))
 }
 
-// upstreamProbe asks Dagster how it is, at most once in [probeEvery].
-type upstreamProbe struct {
-	client *http.Client
-	url    string
-	mu     sync.Mutex
-	last   handlers.DagsterStatus
-	at     time.Time
+// lookout keeps how Dagster and the providers were when they were last asked, so
+// that whoever asks us need not wait for them.
+type lookout struct {
+	client    *http.Client
+	dagster   string // address of Dagster's /server_info
+	providers func(context.Context) []identity.ProviderState
+	last      atomic.Pointer[handlers.Around]
 }
 
-const probeEvery = 5 * time.Second
+const (
+	// probeEvery is how often they are asked, probeFor how long they may take.
+	probeEvery = 5 * time.Second
+	probeFor   = 3 * time.Second
+)
 
-func newUpstreamProbe(t http.RoundTripper, up proxy.Upstream) *upstreamProbe {
-	return &upstreamProbe{client: &http.Client{Transport: t, Timeout: 2 * time.Second}, url: up.URL("/server_info")}
+func newLookout(t http.RoundTripper, up proxy.Upstream, s *identity.Service) *lookout {
+	p := &lookout{client: &http.Client{Transport: t}, dagster: up.URL("/server_info"), providers: s.Providers}
+	p.last.Store(&handlers.Around{})
+	return p
 }
 
-func (u *upstreamProbe) status(ctx context.Context) handlers.DagsterStatus {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if time.Since(u.at) > probeEvery {
-		u.last, u.at = u.ask(ctx), time.Now()
-	}
-	return u.last
+func (p *lookout) around() handlers.Around { return *p.last.Load() }
+
+// ask never fails: that somebody does not answer is an answer.
+func (p *lookout) ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeFor)
+	defer cancel()
+	p.last.Store(&handlers.Around{Dagster: p.askDagster(ctx), Providers: p.providers(ctx)})
+	return nil
 }
 
-func (u *upstreamProbe) ask(ctx context.Context) (status handlers.DagsterStatus) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.url, nil)
+func (p *lookout) askDagster(ctx context.Context) (status handlers.DagsterStatus) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.dagster, nil)
 	if err != nil {
 		return status
 	}
-	answer, err := u.client.Do(req)
+	answer, err := p.client.Do(req)
 	if err != nil {
 		return status
 	}

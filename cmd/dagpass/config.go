@@ -149,14 +149,14 @@ func loadConfig(environ []string, dotenv string) (Config, error) {
 }
 
 // collect takes our names out of the environment and the .env file (the
-// environment wins), and reads the files that NAME_FILE points to. Files come
+// environment wins; an empty variable is one that is not set), and reads the files that NAME_FILE points to. Files come
 // last: which of two places wins must not depend on the order of a map.
 func (l *loader) collect(environ []string, dotenv string) {
 	merged := l.dotenv(dotenv)
 	fromEnv := map[string]bool{}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		if name, ours := strings.CutPrefix(name, prefix); ours && !kubernetes(name, value) {
+		if name, ours := strings.CutPrefix(name, prefix); ours && value != "" && !kubernetes(name, value) {
 			merged[name] = value
 			fromEnv[name] = true
 		}
@@ -184,11 +184,15 @@ func (l *loader) file(base, path string, merged map[string]string, fromEnv map[s
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		l.bad("%s%s_FILE: cannot read %s: %s", prefix, base, path, errors.Unwrap(err))
+		// The path is not repeated: it may be the secret itself, set by mistake.
+		l.bad("%s%s_FILE names a file that cannot be read: %s", prefix, base, errors.Unwrap(err))
 		return
 	}
-	l.vars[base] = strings.TrimRight(string(content), "\r\n")
-	l.files[base] = path
+	value := strings.TrimRight(string(content), "\r\n")
+	if value == "" {
+		l.bad("%s%s_FILE names a file that is empty", prefix, base) // an empty allow-list would let in everybody
+	}
+	l.vars[base], l.files[base] = value, path
 }
 
 func (l *loader) dotenv(path string) map[string]string {
@@ -210,7 +214,7 @@ func (l *loader) dotenv(path string) map[string]string {
 		l.bad("%s cannot be read as NAME=value lines", path) // the parser's error repeats the line
 	}
 	for name, value := range all {
-		if name, ok := strings.CutPrefix(name, prefix); ok {
+		if name, ok := strings.CutPrefix(name, prefix); ok && value != "" {
 			ours[name] = value
 		}
 	}

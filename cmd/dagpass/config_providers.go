@@ -30,7 +30,6 @@ func (c *Config) providers() []provider {
 		p := provider{slot: "google", kind: "google", prefix: "GOOGLE_", Client: c.Google.Client, issuer: c.Google.Issuer}
 		p.public = providers.Public(p.issuer)
 		p.gate = newGate(p, c.Google.AllowedDomains, nil, nil)
-		p.gate.HostedDomain = true
 		all = append(all, p)
 	}
 	if c.configured("GITHUB_") {
@@ -90,7 +89,14 @@ func (l *loader) checkProviders(c *Config) {
 	if len(all) == 0 {
 		l.bad("no identity provider is configured, so nobody could sign in; set DAGPASS_GOOGLE_CLIENT_ID, DAGPASS_GITHUB_CLIENT_ID or DAGPASS_OIDC_PROVIDERS")
 	}
+	issuers := map[string]string{}
 	for _, p := range all {
+		if other, taken := issuers[p.issuer]; taken && p.issuer != "" && other != p.prefix {
+			// People are known by issuer and subject: one would overwrite what the other said.
+			name := issuerName(p.kind)
+			l.bad("DAGPASS_%s%s is DAGPASS_%s%s too; two providers cannot share an issuer", p.prefix, name, other, name)
+		}
+		issuers[p.issuer] = p.prefix
 		l.need(p.prefix+"CLIENT_ID", p.ClientID)
 		l.need(p.prefix+"CLIENT_SECRET", p.ClientSecret.Reveal())
 		l.need(p.prefix+issuerName(p.kind), p.issuer)

@@ -375,8 +375,9 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}{
 		{okta("DAGPASS_UPSTREAM_NAME=x", "DAGPASS_UPSTREAM_NAME_FILE="+file), "", "DAGPASS_UPSTREAM_NAME and DAGPASS_UPSTREAM_NAME_FILE are both set; keep one"},
 		{okta(), dotenv, "DAGPASS_UPSTREAM_NAME and DAGPASS_UPSTREAM_NAME_FILE are both set; keep one"},
-		{okta("DAGPASS_SECRET_KEY_FILE=/no/such/file"), "", "DAGPASS_SECRET_KEY_FILE: cannot read /no/such/file: no such file or directory"},
-		{okta("DAGPASS_SECRET_KEY_FILE=" + filepath.Dir(file)), "", "DAGPASS_SECRET_KEY_FILE: cannot read " + filepath.Dir(file) + ": is a directory"},
+		{okta("DAGPASS_SECRET_KEY_FILE=/no/such/file"), "", "DAGPASS_SECRET_KEY_FILE names a file that cannot be read: no such file or directory"},
+		{okta("DAGPASS_SECRET_KEY_FILE=" + filepath.Dir(file)), "", "DAGPASS_SECRET_KEY_FILE names a file that cannot be read: is a directory"},
+		{okta("DAGPASS_OIDC_OKTA_ALLOWED_DOMAINS_FILE=" + tempFile(t, "domains", "\n")), "", "DAGPASS_OIDC_OKTA_ALLOWED_DOMAINS_FILE names a file that is empty"},
 		{okta(), broken, broken + " cannot be read as NAME=value lines"},
 		{okta(), filepath.Dir(file), filepath.Dir(file) + " cannot be read as NAME=value lines"},
 		{okta("DAGPASS_LISTN_FILE=" + file), "", "DAGPASS_LISTN is not a setting; did you mean DAGPASS_LISTEN?"},
@@ -591,8 +592,9 @@ func TestGates(t *testing.T) {
 		{"GitHub, other organisation", github("DAGPASS_GITHUB_ALLOWED_ORGS=Acme"), person{email: "a@b.c", orgs: []string{"evil"}}, false},
 	} {
 		s := policy.NewSubject("", tt.who.email, true)
-		s.HostedDomain, s.Groups, s.Orgs = tt.who.hd, tt.who.groups, tt.who.orgs
 		c := mustLoad(t, tt.environ, "")
+		s.Hosted = c.providers()[0].kind == "google"
+		s.HostedDomain, s.Groups, s.Orgs = tt.who.hd, tt.who.groups, tt.who.orgs
 		if reason, ok := c.providers()[0].gate.Admit(s, false); ok != tt.enters {
 			t.Errorf("%s: %v, %s", tt.name, ok, reason)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -17,18 +18,20 @@ import (
 // swaps a symlink that no watcher follows, and read again on SIGHUP; a bad one
 // keeps the last good one and says so.
 type policyFile struct {
-	cfg  Config
-	log  *slog.Logger
-	now  atomic.Pointer[policy.Policy]
-	last []byte
+	cfg Config
+	log *slog.Logger
+	now atomic.Pointer[policy.Policy]
+	// seen is the content as last read, taken the one that was judged last.
+	seen, taken []byte
+	fault       string // of the last reading
 }
 
 // pollEvery bounds, together with the cache of sessions, how soon a changed
-// policy bites: within five seconds.
-const pollEvery = 2 * time.Second
+// policy bites: two readings and two seconds of cache stay within five.
+const pollEvery = time.Second
 
 func newPolicyFile(cfg Config, log *slog.Logger) *policyFile {
-	f := &policyFile{cfg: cfg, log: log, last: []byte(cfg.Policy)}
+	f := &policyFile{cfg: cfg, log: log, seen: []byte(cfg.Policy), taken: []byte(cfg.Policy)}
 	f.now.Store(cfg.policy)
 	return f
 }
@@ -48,31 +51,42 @@ func (f *policyFile) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-hangup:
-			f.last = nil
+			f.taken = nil // judged again, changed or not
 		case <-tick.C:
 		}
 		f.read()
 	}
 }
 
+// read takes a changed file when it has been read the same twice, so that none
+// is taken while it is being written.
 func (f *policyFile) read() {
 	if f.cfg.PolicyPath == "" {
 		return
 	}
-	content, err := os.ReadFile(f.cfg.PolicyPath)
-	content = bytes.TrimRight(content, "\r\n")
-	if err == nil && bytes.Equal(content, f.last) {
-		return
-	}
-	if err != nil {
-		if f.last != nil {
+	content, err := f.content()
+	switch {
+	case err != nil:
+		if f.fault != err.Error() { // said once, not every second
 			f.log.Error("policy file not read; the last good one stays", "path", f.cfg.PolicyPath, "error", err)
 		}
-		f.last = nil
-		return
+		f.fault, f.seen = err.Error(), nil
+	case !bytes.Equal(content, f.seen):
+		f.seen, f.fault = content, ""
+	case !bytes.Equal(content, f.taken):
+		f.taken = content
+		f.replace(content)
 	}
-	f.last = content
-	f.replace(content)
+}
+
+var errEmptyPolicy = errors.New("the file is empty")
+
+func (f *policyFile) content() ([]byte, error) {
+	content, err := os.ReadFile(f.cfg.PolicyPath)
+	if content = bytes.TrimRight(content, "\r\n"); err == nil && len(content) == 0 {
+		err = errEmptyPolicy
+	}
+	return content, err
 }
 
 func (f *policyFile) replace(content []byte) {

@@ -108,21 +108,23 @@ func (a *app) wait(ctx context.Context, servers []*http.Server, failed <-chan er
 // background does what has to be done now and then, until ctx ends.
 func (a *app) background(ctx context.Context, work *sync.WaitGroup) {
 	work.Go(func() { a.policy.watch(ctx) })
+	work.Go(func() { a.every(ctx, probeEvery, "asking Dagster and the providers", a.lookout.ask) })
 	work.Go(func() { a.every(ctx, time.Minute, "sweep", a.identity.Sweep) })
 	work.Go(func() { a.every(ctx, time.Hour, "signing key rotation", a.identity.RotateKeys) })
 }
 
+// every does something at once and then again and again.
 func (a *app) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error(what+" failed", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		if err := do(ctx); err != nil && ctx.Err() == nil {
-			a.log.Error(what+" failed", "error", err)
 		}
 	}
 }
