@@ -222,10 +222,15 @@ func (s *survey) needs(kind ast.Operation) []policy.Permission {
 	return needs
 }
 
-// holdsLogs tells the fields that give the captured output of a step, or a
-// signed address of it. They hang on runs as well as on the root.
+// holdsLogs tells the fields that give the captured output of a step, of a
+// backfill or of a tick, or an address of it. They hang on runs and events as
+// well as on the root.
 func holdsLogs(field string) bool {
-	return field == "capturedLogs" || field == "capturedLogsMetadata"
+	switch field {
+	case "capturedLogs", "capturedLogsMetadata", "logEvents", "externalUrl", "externalStdoutUrl", "externalStderrUrl":
+		return true
+	}
+	return false
 }
 
 // print writes the operation and its fragments anew. What is judged above and

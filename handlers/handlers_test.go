@@ -342,6 +342,80 @@ func TestHost(t *testing.T) {
 	}
 }
 
+// The host that a trusted proxy was asked for is judged instead of the one that
+// it asks us for.
+func TestForwardedHost(t *testing.T) {
+	s := newSite(t, func(c *handlers.Config) { c.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	public := strings.TrimPrefix(s.url, "http://")
+	for _, row := range []struct {
+		host, forwarded string
+		status          int
+	}{
+		{"dagpass.internal", public, 200},
+		{public, "evil.example", 421},
+		{"dagpass.internal", "evil.example", 421},
+		{"127.0.0.1", "evil.example", 421}, // a redirect would only bring the same request again
+	} {
+		a := s.browser().do("GET", "/auth/login", "Host", row.host, "X-Forwarded-Host", row.forwarded, "X-Forwarded-Proto", "https", "Accept", "text/html")
+		if a.StatusCode != row.status {
+			t.Errorf("%s for %s: %d", row.host, row.forwarded, a.StatusCode)
+		}
+	}
+}
+
+// Nobody waits for a body that does not come.
+func TestBodyThatDoesNotCome(t *testing.T) {
+	s := newSite(t)
+	host := strings.TrimPrefix(s.url, "http://")
+	for _, line := range []string{"POST /auth/logout", "GET /auth/login", "POST /auth/nothing", "POST /a/../b", "PUT /auth/me"} {
+		conn, err := net.Dial("tcp", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000\r\n\r\n", line, host)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || !res.Close {
+			t.Errorf("%s: %v %v", line, res, err)
+		}
+		_ = conn.Close()
+	}
+}
+
+// An answer that breaks off stands in the access log like any other.
+func TestBrokenAnswerIsLogged(t *testing.T) {
+	s := newSite(t, func(c *handlers.Config) {
+		c.Proxy = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "almost all")
+			panic(http.ErrAbortHandler)
+		})
+	})
+	r, _ := http.NewRequest("GET", s.url+"/logs/run/out", nil)
+	if res, err := http.DefaultClient.Do(r); err == nil {
+		_ = res.Body.Close()
+	}
+	if !strings.Contains(s.log.String(), "path=/logs/run/out") {
+		t.Errorf("no line: %s", s.log.String())
+	}
+}
+
+func TestHead(t *testing.T) {
+	b := newSite(t).browser()
+	for _, path := range []string{"/auth/health", "/auth/login", "/auth/providers"} {
+		if a := b.do("HEAD", path); a.StatusCode != 200 || a.body != "" {
+			t.Errorf("%s: %d", path, a.StatusCode)
+		}
+	}
+}
+
+// A form that is refused shows a page: a person sent it.
+func TestRefusedFormIsAPage(t *testing.T) {
+	a := newSite(t).browser().do("POST", "/auth/logout", "Origin", "http://evil.example", "Sec-Fetch-Mode", "navigate", "Accept", "text/html")
+	if a.StatusCode != 403 || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("%d %s", a.StatusCode, a.Header.Get("Content-Type"))
+	}
+}
+
 func TestTrustedProxies(t *testing.T) {
 	trusted := func(c *handlers.Config) {
 		c.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
@@ -465,10 +539,13 @@ func TestDatabaseDown(t *testing.T) {
 func TestErrorsAreJSONForPrograms(t *testing.T) {
 	a := newSite(t).browser().do("GET", "/auth/me")
 	var got struct {
-		Error    struct{ Code, Message, RequestID string }
+		Error struct {
+			Code, Message string
+			RequestID     string `json:"request_id"`
+		}
 		LoginURL string `json:"login_url"`
 	}
-	if err := json.Unmarshal([]byte(a.body), &got); err != nil || got.Error.Code != "unauthenticated" || !strings.HasSuffix(got.LoginURL, "/auth/login") {
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil || got.Error.Code != "unauthenticated" || got.Error.RequestID != a.Header.Get("X-Request-Id") || !strings.HasSuffix(got.LoginURL, "/auth/login") {
 		t.Errorf("%v %s", err, a.body)
 	}
 }

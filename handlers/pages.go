@@ -80,6 +80,9 @@ type failure struct {
 // many seconds.
 func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, status int, code, title, message string, retry int) {
 	p.headers(w.Header())
+	if r.ContentLength != 0 && models.PrincipalOf(r.Context()) == nil {
+		w.Header().Set("Connection", "close") // nobody waits for the end of a stranger's body
+	}
 	if retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(retry))
 	}

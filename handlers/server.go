@@ -120,9 +120,23 @@ func (s *Server) dagster(c echo.Context) error {
 		}
 		return models.ErrNotFound
 	}
-	s.Proxy.ServeHTTP(c.Response(), c.Request())
+	s.Proxy.ServeHTTP(finals{c.Response()}, c.Request())
 	return nil
 }
+
+// finals swallows informational answers (1xx): Echo would take the first one for
+// the answer itself.
+type finals struct{ http.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w finals) WriteHeader(status int) {
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Unwrap lets http.ResponseController reach what is beneath.
+func (w finals) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func below(path, prefix string) bool {
 	return len(path) > len(prefix) && path[:len(prefix)] == prefix && path[len(prefix)] == '/'

@@ -78,7 +78,7 @@ func (s *Server) start(c echo.Context) error {
 func (s *Server) callback(c echo.Context) error {
 	cb, err := providers.ParseCallback(c.QueryParams())
 	if err != nil {
-		return identity.ErrSignInExpired.Because(err)
+		return s.Identity.RefuseCallback(c.Request().Context(), c.Param("slot"), err)
 	}
 	in, err := s.Identity.Finish(c.Request().Context(), identity.Return{
 		Slot: c.Param("slot"), Callback: cb, Sealed: s.takeAttempt(c, cb.State), Former: principal(c),

@@ -79,6 +79,14 @@ func (s *Service) Finish(ctx context.Context, r Return) (SignedIn, error) {
 	return s.admit(ctx, a, r, claim)
 }
 
+// RefuseCallback records a callback that could not even be read.
+func (s *Service) RefuseCallback(ctx context.Context, slot string, cause error) error {
+	if _, ok := s.doors[slot]; !ok {
+		return ErrNoProvider
+	}
+	return s.refuseSignIn(ctx, slot, "callback_malformed", ErrSignInExpired, cause)
+}
+
 // spend uses up the state of a callback, whatever else it says: a second
 // callback with it is refused even where the cookie was kept. Then it judges
 // iss and error, before anything is asked of the provider.

@@ -268,6 +268,18 @@ func TestOutagesFold(t *testing.T) {
 	}
 }
 
+// A callback that cannot even be read is recorded like any other refusal.
+func TestMalformedCallback(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	if err := w.RefuseCallback(ctx, "oidc", errors.New("two states")); !errors.Is(err, identity.ErrSignInExpired) || w.lastEvent().Reason != "callback_malformed" {
+		t.Errorf("%v, %q", err, w.lastEvent().Reason)
+	}
+	before := len(w.events())
+	if err := w.RefuseCallback(ctx, "elsewhere", nil); !errors.Is(err, identity.ErrNoProvider) || len(w.events()) != before {
+		t.Errorf("%v", err)
+	}
+}
+
 // A callback with an error spends its state too.
 func TestErrorSpendsState(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})

@@ -17,6 +17,7 @@ import (
 type wish struct {
 	route dagster.Route
 	call  *dagster.Call
+	asset string // that a report is about
 }
 
 // pass is the proof that a wish was admitted. Only admit makes one, and nothing
@@ -77,7 +78,9 @@ type visit struct {
 	misfit error
 	// query is the query string to forward, written anew.
 	query string
-	intro introduction
+	// report is the body of a report, whole.
+	report []byte
+	intro  introduction
 }
 
 // door is the checks on the way to admit, in this order.
@@ -183,11 +186,31 @@ func (p *Proxy) read(v *visit) *refusal {
 	case dagster.GraphiQL:
 		return nil // its query string is for the script in the page
 	case dagster.Report:
-		if no := checkReport(v.r); no != nil {
-			return no
-		}
+		return v.readReport()
 	}
 	return v.readQuery()
+}
+
+// readReport reads the whole body, for the asset may be named in it.
+func (v *visit) readReport() *refusal {
+	if no := checkReport(v.r); no != nil {
+		return no
+	}
+	if no := v.readQuery(); no != nil {
+		return no
+	}
+	body, err := readBody(v.r)
+	if err == nil && len(body) > dagster.MaxBody {
+		err = errTooLarge
+	}
+	if err == nil {
+		v.report = body
+		v.asset, err = dagster.ReportedAsset(v.route.Path, v.query, body)
+	}
+	if err != nil {
+		return notUnderstood(err)
+	}
+	return nil
 }
 
 func (p *Proxy) readCall(v *visit) *refusal {
@@ -246,9 +269,6 @@ func checkReport(r *http.Request) *refusal {
 	types := r.Header.Values("Content-Type")
 	if len(types) > 1 || (len(types) == 1 && types[0] != "application/json") {
 		return notUnderstood(errNotJSON)
-	}
-	if r.ContentLength > dagster.MaxBody {
-		return notUnderstood(errTooLarge)
 	}
 	return nil
 }

@@ -288,9 +288,10 @@ func TestTrail(t *testing.T) {
 			[]string{"dagster.report | allowed | report_asset_check | mutate | grant 1", "dagster.report | ok | report_asset_check | mutate | grant 1"},
 		},
 		"a report that Dagster refuses": {
-			func(h *house) { h.do("admin", "POST", "/report_asset_check/", "") },
+			func(h *house) { h.do("admin", "POST", "/report_asset_check/a", "{", "Content-Type: application/json") },
 			[]string{"dagster.report | allowed | report_asset_check | mutate | grant 1", "dagster.report | failed | report_asset_check | mutate | grant 1 | status_400"},
 		},
+		"a report of nothing": {func(h *house) { h.do("admin", "POST", "/report_asset_check/", "") }, nil},
 		"a refused report":    {func(h *house) { h.do("viewer", "POST", "/report_asset_check/a", "") }, []string{"dagster.report | refused | report_asset_check | mutate | no grant | permission_missing"}},
 		"a refused console":   {func(h *house) { h.do("viewer", "GET", "/graphql", "", "Accept: text/html") }, []string{"dagster.read | refused | graphiql | graphiql | no grant | permission_missing"}},
 		"refused logs":        {func(h *house) { h.do("nobody", "GET", "/logs/a/out", "") }, []string{"dagster.read | refused | logs | read_logs | no grant | permission_missing"}},

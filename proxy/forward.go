@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -26,6 +25,8 @@ type trip struct {
 	status int
 	// failure is a fixed word where Dagster gave no answer.
 	failure string
+	// whole tells that the answer went out to its end.
+	whole bool
 }
 
 // flushEvery is how long a part of an answer of known length may wait for the
@@ -45,7 +46,7 @@ func (p *Proxy) newForwarder() httputil.ReverseProxy {
 }
 
 func (p *Proxy) forward(w http.ResponseWriter, v *visit, admitted *pass) {
-	t := &trip{Proxy: p, pass: admitted, v: v, failure: "answer_broken"}
+	t := &trip{Proxy: p, pass: admitted, v: v}
 	ctx := v.r.Context()
 	if admitted.changes() || (admitted.route.Class == dagster.Page && wantsPage(v.r)) {
 		p.Touch(ctx, v.intro.who)
@@ -53,10 +54,23 @@ func (p *Proxy) forward(w http.ResponseWriter, v *visit, admitted *pass) {
 	defer t.returned(ctx) // also when the answer breaks off, which is a panic
 	forwarder := p.forwarder
 	forwarder.Rewrite, forwarder.ModifyResponse, forwarder.ErrorHandler = t.rewrite, t.receive, t.unanswered
-	forwarder.ServeHTTP(w, v.r)
-	if t.status != 0 {
-		t.failure = ""
+	r, cancel := t.outliving(v.r)
+	defer cancel()
+	forwarder.ServeHTTP(w, r)
+	t.whole = t.status != 0
+}
+
+// changeTime is how long a change may take in Dagster.
+const changeTime = 10 * time.Minute
+
+// outliving lets a change go on when its sender hangs up: Dagster would do it
+// all the same, and the audit trail shall tell how it went.
+func (t *trip) outliving(r *http.Request) (*http.Request, context.CancelFunc) {
+	if !t.changes() {
+		return r, func() {}
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), changeTime)
+	return r.WithContext(ctx), cancel
 }
 
 // rewrite writes the request to Dagster from what was understood. Headers that
@@ -72,7 +86,7 @@ func (t *trip) rewrite(r *httputil.ProxyRequest) {
 	case dagster.GraphQL:
 		setCall(out, t.call)
 	case dagster.Report:
-		limitBody(out)
+		setReport(out, t.v.report)
 	case dagster.GraphiQL:
 		out.Header["Accept"] = []string{"text/html"} // with anything else Dagster would run a query
 		dropBody(out)
@@ -96,10 +110,11 @@ func setCall(out *http.Request, c *dagster.Call) {
 	}
 }
 
-func limitBody(out *http.Request) {
-	if out.Body != nil {
-		out.Body = http.MaxBytesReader(nil, out.Body, dagster.MaxBody)
-	}
+// setReport forwards the bytes that were read. The body is never nil, so that no
+// header of the client's can have net/http send a report twice.
+func setReport(out *http.Request, report []byte) {
+	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(report)), int64(len(report))
+	delete(out.Header, "Content-Encoding")
 }
 
 func dropBody(out *http.Request) {
@@ -168,24 +183,24 @@ func (t *trip) unanswered(w http.ResponseWriter, _ *http.Request, err error) {
 		return
 	}
 	no := dagsterDown(err)
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		no = notUnderstood(errTooLarge)
-	}
 	t.failure = no.code
 	t.sendRefusal(w, t.v, no)
 }
 
-// returned closes the books on a trip.
+// returned closes the books on a trip. What became of a change is told by
+// Dagster's status, also where the client did not wait for the rest.
 func (t *trip) returned(ctx context.Context) {
+	outcome := outcomeForwarded
+	if !t.whole {
+		outcome = outcomeFailed
+	}
+	t.observe(t.route.Class, outcome)
 	switch {
-	case t.failure != "":
-		t.observe(t.route.Class, outcomeFailed)
+	case t.status == 0:
 		t.recordAnswer(ctx, t.wish, models.OutcomeFailed, t.failure)
 	case t.status >= http.StatusBadRequest:
-		t.observe(t.route.Class, outcomeForwarded)
 		t.recordAnswer(ctx, t.wish, models.OutcomeFailed, "status_"+strconv.Itoa(t.status))
 	default:
-		t.observe(t.route.Class, outcomeForwarded)
 		t.recordAnswer(ctx, t.wish, models.OutcomeOK, "")
 	}
 }
@@ -193,6 +208,8 @@ func (t *trip) returned(ctx context.Context) {
 // buffers lends the memory through which answers are copied.
 type buffers struct{ pool sync.Pool }
 
+// bufferSize is small, for most answers are: a large one is copied as fast
+// through 8 KB as through 32.
 const bufferSize = 32 << 10
 
 func newBuffers() *buffers {

@@ -90,10 +90,10 @@ func (w wish) reportKind() string {
 func (w wish) target() *models.Target {
 	_, id, _ := strings.Cut(strings.TrimPrefix(w.route.Path, "/"), "/")
 	switch {
+	case w.asset != "":
+		return &models.Target{Kind: "asset", ID: w.asset}
 	case id == "":
 		return nil
-	case w.route.Class == dagster.Report:
-		return &models.Target{Kind: "asset", ID: id}
 	case w.route.Class == dagster.Debug:
 		return &models.Target{Kind: "run", ID: id}
 	case w.route.Class == dagster.Logs:
