@@ -208,9 +208,9 @@ func (t *trip) returned(ctx context.Context) {
 // buffers lends the memory through which answers are copied.
 type buffers struct{ pool sync.Pool }
 
-// bufferSize is small, for most answers are: a large one is copied as fast
-// through 8 KB as through 32.
-const bufferSize = 32 << 10
+// bufferSize is small, in bytes: most answers are, and under load every client
+// holds a buffer. Large answers still pass at a gigabyte per second.
+const bufferSize = 8 << 10
 
 func newBuffers() *buffers {
 	return &buffers{sync.Pool{New: func() any { return new([bufferSize]byte) }}}

@@ -111,15 +111,20 @@ func keep(h http.Header, name string, strip func(string) string) {
 
 // stripCookies drops our cookies and leaves the others as they were written.
 func stripCookies(line string) string {
-	if !strings.Contains(strings.ToLower(line), cookiePrefix) {
-		return line
-	}
 	var kept []string
+	ours := false
 	for pair := range strings.SplitSeq(line, ";") {
 		name, _, _ := strings.Cut(pair, "=")
-		if pair = strings.TrimSpace(pair); pair != "" && !isOurCookie(name) {
+		pair = strings.TrimSpace(pair)
+		switch {
+		case isOurCookie(name):
+			ours = true
+		case pair != "":
 			kept = append(kept, pair)
 		}
+	}
+	if !ours {
+		return line
 	}
 	return strings.Join(kept, "; ")
 }
@@ -180,6 +185,7 @@ const maxGroups = 4096
 // groups lists as many whole groups as fit.
 func groups(names []string) string {
 	var b strings.Builder
+	b.Grow(min(maxGroups, 32*len(names)))
 	for _, name := range names {
 		name = encode(name)
 		if b.Len()+len(name)+1 > maxGroups {

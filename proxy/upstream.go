@@ -96,6 +96,10 @@ const (
 	idleTimeout = 4 * time.Second
 )
 
+// maxIdle is how many idle connections are kept, for idleTimeout. All of them
+// lead to one host.
+const maxIdle = 1024
+
 // newTransport keeps as many idle connections as there are busy clients. The
 // default of two per host makes every other request dial.
 func (u Upstream) newTransport() *http.Transport {
@@ -109,8 +113,8 @@ func (u Upstream) newTransport() *http.Transport {
 			return dialer.DialContext(ctx, network, address)
 		},
 		TLSHandshakeTimeout: dialTimeout,
-		MaxIdleConns:        512,
-		MaxIdleConnsPerHost: 256,
+		MaxIdleConns:        maxIdle,
+		MaxIdleConnsPerHost: maxIdle,
 		IdleConnTimeout:     idleTimeout,
 		DisableCompression:  true, // what the client accepts is what Dagster is asked for
 	}
