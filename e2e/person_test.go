@@ -249,15 +249,27 @@ func launchCounting(lines int, pause float64) operation {
 	}
 }
 
-// eventually asks until yes; what is promised within five seconds gets six.
+// soon is what is promised within five seconds, and one more.
+const soon = 6 * time.Second
+
+// eventually asks until yes.
 func eventually(t *testing.T, what string, yes func() bool) {
 	t.Helper()
-	deadline := time.After(6 * time.Second)
-	for !yes() {
-		select {
-		case <-deadline:
-			t.Fatalf("not within six seconds: %s", what)
-		case <-time.After(50 * time.Millisecond):
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	until(ctx, t, what, yes)
+}
+
+// until asks until yes. A yes that comes when ctx is over comes too late.
+func until(ctx context.Context, t *testing.T, what string, yes func() bool) {
+	t.Helper()
+	for answer := false; !answer; {
+		answer = yes()
+		if ctx.Err() != nil {
+			t.Fatalf("not within %s: %s", soon, what)
+		}
+		if !answer {
+			<-time.After(50 * time.Millisecond)
 		}
 	}
 }

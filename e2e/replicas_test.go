@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -68,7 +67,7 @@ func (keep) SetCookies(*url.URL, []*http.Cookie) {}
 func (p *person) use(s *server) { p.dial = "127.0.0.1:" + s.set.port() }
 
 // endsEverywhere ends somebody's session: requests to both replicas and a
-// socket on the second must notice.
+// socket on the second must notice, each counted from the end itself.
 func endsEverywhere(t *testing.T, one, two *server, name string, end func(*person)) {
 	t.Helper()
 	p := newPerson(one.URL)
@@ -78,21 +77,31 @@ func endsEverywhere(t *testing.T, one, two *server, name string, end func(*perso
 	}
 	p.use(two)
 	socket := p.socket(t)
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	closed := whenClosed(ctx, socket)
 	end(p)
 	for _, replica := range []*server{one, two} {
 		p.use(replica)
-		eventually(t, "out on a replica", func() bool { _, in := p.me(t); return !in })
+		until(ctx, t, "out on a replica", func() bool { _, in := p.me(t); return !in })
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
-	defer cancel()
-	for {
-		if _, _, err := socket.Read(ctx); err != nil {
-			if ctx.Err() != nil {
-				t.Error("the socket outlived its session")
-			}
-			return
+	if !<-closed {
+		t.Error("the socket outlived its session")
+	}
+}
+
+// whenClosed reads a socket until the other side closes it, and tells whether
+// that came before ctx was over.
+func whenClosed(ctx context.Context, socket *websocket.Conn) <-chan bool {
+	closed := make(chan bool, 1)
+	go func() {
+		var err error
+		for err == nil {
+			_, _, err = socket.Read(ctx)
 		}
-	}
+		closed <- ctx.Err() == nil
+	}()
+	return closed
 }
 
 // socket opens a socket as Dagster's UI does and waits for its greeting.
