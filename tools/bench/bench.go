@@ -109,8 +109,8 @@ func (b *bench) interleave(ctx context.Context, all []*contender, w workload, co
 				return nil, err
 			}
 			r.samples = append(r.samples, s)
-			fmt.Fprintf(os.Stderr, "%-8s %3d connections, round %d: %-8s %7.0f/s p50 %.2f ms p99 %.2f ms %d kB %d errors\n",
-				w.name, connections, round+1, r.contender.name, s.PerSecond, s.P50/1000, s.P99/1000, s.Memory, s.Errors)
+			fmt.Fprintf(os.Stderr, "%-8s %3d connections, round %d: %-8s %7.0f/s p50 %.2f ms p99 %.2f ms cpu %.0f us %d kB %d errors\n",
+				w.name, connections, round+1, r.contender.name, s.PerSecond, s.P50/1000, s.P99/1000, s.Processor, s.Memory.Total, s.Errors)
 		}
 	}
 	return results, nil

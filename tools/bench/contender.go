@@ -26,8 +26,8 @@ func (c *contender) url() string { return "http://" + c.address }
 
 // start runs a program that will listen on c.address, its output into a file,
 // and waits until it answers.
-func (b *bench) start(ctx context.Context, c *contender, env []string, program string, args ...string) error {
-	out, err := os.Create(filepath.Join(b.dir, c.name+".log"))
+func (b *bench) start(ctx context.Context, c *contender, env []string, file, program string, args ...string) error {
+	out, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -41,11 +41,11 @@ func (b *bench) start(ctx context.Context, c *contender, env []string, program s
 	}
 	c.done = make(chan struct{})
 	go func() { _ = c.cmd.Wait(); close(c.done) }()
-	return c.listening(ctx, out.Name())
+	return c.listening(ctx, file)
 }
 
 // listening waits for the port.
-func (c *contender) listening(ctx context.Context, log string) error {
+func (c *contender) listening(ctx context.Context, file string) error {
 	tick, patience := time.NewTicker(20*time.Millisecond), time.After(30*time.Second)
 	defer tick.Stop()
 	for {
@@ -57,8 +57,8 @@ func (c *contender) listening(ctx context.Context, log string) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.done:
-			said, _ := os.ReadFile(log)
-			return fmt.Errorf("%s ended:\n%s", c.name, said)
+			said, _ := os.ReadFile(file)
+			return fmt.Errorf("%s ended; if the reason is not here, -log FILE keeps it:\n%s", c.name, said)
 		case <-patience:
 			return fmt.Errorf("%s does not listen on %s", c.name, c.address)
 		}
@@ -72,6 +72,13 @@ func (c *contender) stop() {
 		<-c.done
 	}
 }
+
+// The contenders in their order, as far as it matters.
+const (
+	thePlain   = 1
+	theOurs    = 4
+	contenders = 5
+)
 
 // lineUp starts everything: the upstream, and in front of it whoever contends.
 func (b *bench) lineUp(ctx context.Context) (all []*contender, err error) {
@@ -100,7 +107,7 @@ func (b *bench) startPart(ctx context.Context, c *contender, as, upstream string
 	if err != nil {
 		return err
 	}
-	return b.start(ctx, c, nil, self, "-as", as, "-listen", c.address, "-upstream", upstream)
+	return b.start(ctx, c, nil, filepath.Join(b.dir, c.name+".log"), self, "-as", as, "-listen", c.address, "-upstream", upstream)
 }
 
 const nginxConfig = `
@@ -110,7 +117,7 @@ pid nginx.pid;
 error_log stderr warn;
 events { worker_connections 4096; }
 http {
-  access_log nginx-access.log;
+  access_log %s;
   client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
   upstream dagster { server %s; keepalive 256; }
   server {
@@ -128,10 +135,10 @@ http {
 
 func (b *bench) startNginx(ctx context.Context, c *contender, upstream string) error {
 	conf := filepath.Join(b.dir, "nginx.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConfig, upstream, c.address), 0o600); err != nil {
+	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConfig, b.log, upstream, c.address), 0o600); err != nil {
 		return err
 	}
-	return b.start(ctx, c, nil, "nginx", "-p", b.dir, "-c", conf, "-e", "stderr")
+	return b.start(ctx, c, nil, filepath.Join(b.dir, "nginx.log"), "nginx", "-p", b.dir, "-c", conf, "-e", "stderr")
 }
 
 // freeAddress is a loopback address that nobody listens on.

@@ -30,7 +30,7 @@ func (b *bench) build(ctx context.Context) error {
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, said)
 	}
-	return nil
+	return forget(b.binary())
 }
 
 func (b *bench) binary() string { return filepath.Join(b.dir, "dagpass") }
@@ -52,7 +52,7 @@ func (b *bench) startDagpass(ctx context.Context, c *contender, upstream string)
 		"DAGPASS_OIDC_PROVIDERS=bench", "DAGPASS_OIDC_BENCH_ISSUER=" + idp,
 		"DAGPASS_OIDC_BENCH_CLIENT_ID=" + clientID, "DAGPASS_OIDC_BENCH_CLIENT_SECRET=" + clientSecret,
 		"DAGPASS_LOG_FORMAT=json",
-	}, b.binary(), "serve")
+	}, b.log, b.binary(), "serve")
 	if err != nil {
 		return err
 	}

@@ -58,8 +58,11 @@ type sample struct {
 	PerSecond, P50, P99 float64
 	// Errors counts whatever was not answered with 2xx or 3xx.
 	Errors int
-	// Memory is the most that was resident, in kB.
-	Memory int
+	// Memory is the most that was resident.
+	Memory memory
+	// Processor is what the one that was measured used of it, in microseconds
+	// per request.
+	Processor float64
 }
 
 const wrkScript = `
@@ -87,14 +90,14 @@ func (b *bench) load(ctx context.Context, c *contender, w workload, connections 
 	for name, value := range b.headers(c, w) {
 		args = append(args, "-H", name+": "+value)
 	}
-	peak := watchMemory(c.cmd.Process.Pid)
+	peak, before := watchMemory(c.cmd.Process.Pid), processor(c.cmd.Process.Pid)
 	said, err := exec.CommandContext(ctx, "wrk", append(args, c.url()+w.path)...).CombinedOutput()
-	memory := peak()
+	used, most := processor(c.cmd.Process.Pid)-before, peak()
 	if err != nil {
 		return s, fmt.Errorf("wrk: %w\n%s", err, said)
 	}
 	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
 	err = json.Unmarshal([]byte(lines[len(lines)-1]), &s)
-	s.Memory = memory
+	s.Memory, s.Processor = most, used*1e6/(s.PerSecond*d.Seconds())
 	return s, err
 }

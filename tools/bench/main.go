@@ -33,6 +33,8 @@ type options struct {
 	root, out string
 	rounds    int
 	duration  time.Duration
+	// log is where access logs are written.
+	log string
 	// as and upstream make this process a part of the benchmark.
 	as, listen, upstream string
 }
@@ -43,6 +45,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "where the report goes, from the root; - for standard output")
 	flag.IntVar(&o.rounds, "rounds", 9, "how often each contender is measured")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "how long a measurement takes")
+	flag.StringVar(&o.log, "log", "/dev/null", "where access logs are written; the default leaves the disk out of the figures")
 	flag.StringVar(&o.as, "as", "", "be a part of the benchmark: upstream, plain or tuned")
 	flag.StringVar(&o.listen, "listen", "", "for -as: the address to listen on")
 	flag.StringVar(&o.upstream, "upstream", "", "for -as plain and tuned: where to pass requests on to")

@@ -5,21 +5,32 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // watchEvery is how often memory is looked at.
 const watchEvery = 50 * time.Millisecond
 
+// memory is what is resident, in kB.
+type memory struct {
+	// Total is VmRSS, File the part of it that is the program's file: it is
+	// shared, and the system takes it back when it needs it (proc(5)).
+	Total, File int
+}
+
 // watchMemory looks at a process and its children until the function it gives
-// is called, which tells the most that was resident (VmRSS), in kB.
-func watchMemory(pid int) (peak func() int) {
-	stop, most := make(chan struct{}), make(chan int)
+// is called, which tells the most that was resident.
+func watchMemory(pid int) (peak func() memory) {
+	stop, most := make(chan struct{}), make(chan memory)
 	go func() {
-		tick, seen := time.NewTicker(watchEvery), 0
+		tick := time.NewTicker(watchEvery)
 		defer tick.Stop()
+		var seen memory
 		for {
-			seen = max(seen, resident(pid))
+			if now := resident(pid); now.Total > seen.Total {
+				seen = now
+			}
 			select {
 			case <-tick.C:
 			case <-stop:
@@ -28,17 +39,58 @@ func watchMemory(pid int) (peak func() int) {
 			}
 		}
 	}()
-	return func() int { close(stop); return <-most }
+	return func() memory { close(stop); return <-most }
 }
 
 // resident adds up a process and its children. What they share counts twice.
-func resident(pid int) int {
-	sum := field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	for _, child := range strings.Fields(string(children)) {
-		sum += field("/proc/"+child+"/status", "VmRSS:")
+func resident(pid int) (sum memory) {
+	for _, id := range family(pid) {
+		sum.Total += field("/proc/"+id+"/status", "VmRSS:")
+		sum.File += field("/proc/"+id+"/status", "RssFile:")
 	}
 	return sum
+}
+
+// family is a process and its children.
+func family(pid int) []string {
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	return append(strings.Fields(string(children)), strconv.Itoa(pid))
+}
+
+// processor is the time that a process and its children have used, ours and
+// the kernel's on their behalf, in seconds.
+func processor(pid int) (sum float64) {
+	const ticks = 100 // per second, on every Linux that Go runs on (USER_HZ)
+	for _, id := range family(pid) {
+		stat, _ := os.ReadFile("/proc/" + id + "/stat")
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		for i, number := range strings.Fields(rest) {
+			if i == 11 || i == 12 { // utime and stime, proc(5)
+				n, _ := strconv.ParseFloat(number, 64)
+				sum += n / ticks
+			}
+		}
+	}
+	return sum
+}
+
+// forget takes a file out of the page cache. A program that was just written
+// is in there as a whole, and all of it would count as resident; on a machine
+// that has just started, only what is used is.
+func forget(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	const dontNeed = 4 // POSIX_FADV_DONTNEED
+	if _, _, errno := syscall.Syscall6(syscall.SYS_FADVISE64, f.Fd(), 0, 0, dontNeed, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // field is the number behind a name in a file of /proc; 0 where there is none.

@@ -17,6 +17,7 @@ var reportText string
 // report is what the template shows.
 type report struct {
 	Date, Commit, Hardware, System, Programs, Load string
+	Log                                            string
 	Rounds                                         int
 	Duration                                       time.Duration
 	Contenders                                     []row
@@ -30,8 +31,8 @@ type table struct {
 }
 
 type row struct {
-	Name, About, PerSecond, Ratio, P50, P99, Memory, Log string
-	Errors                                               int
+	Name, About, PerSecond, Ratio, P50, P99, Processor, Memory, File, Log string
+	Errors                                                                int
 }
 
 // goal is a figure that we mean to keep.
@@ -49,10 +50,10 @@ const (
 func (b *bench) write() error {
 	r := report{
 		Date: time.Now().Format(time.DateOnly), Commit: b.machine.commit, Hardware: b.machine.hardware, System: b.machine.system,
-		Programs: b.machine.programs, Load: b.machine.load, Rounds: b.rounds, Duration: b.duration,
+		Programs: b.machine.programs, Load: b.machine.load, Log: b.log, Rounds: b.rounds, Duration: b.duration,
 		Tables: b.tables(), Goals: b.goals(),
 	}
-	for _, one := range b.results[:5] {
+	for _, one := range b.results[:contenders] {
 		r.Contenders = append(r.Contenders, row{Name: one.contender.name, About: one.contender.about, Log: yes(one.contender.logs)})
 	}
 	var text strings.Builder
@@ -68,18 +69,18 @@ func (b *bench) write() error {
 
 func yes(b bool) string {
 	if b {
-		return "to a file"
+		return "yes"
 	}
-	return "none"
+	return "no"
 }
 
 // tables makes one for each kind of load; results stand in this order.
 func (b *bench) tables() (all []table) {
-	for results := range slices.Chunk(b.results, 5) {
+	for results := range slices.Chunk(b.results, contenders) {
 		first := results[0]
 		t := table{Title: fmt.Sprintf("%s, %d connections", first.workload.about, first.connections)}
 		for _, r := range results {
-			t.Rows = append(t.Rows, r.row(results[1]))
+			t.Rows = append(t.Rows, r.row(results[thePlain]))
 		}
 		all = append(all, t)
 	}
@@ -88,7 +89,7 @@ func (b *bench) tables() (all []table) {
 
 func (r *result) row(plain result) row {
 	median, low, high := r.ratio(plain)
-	errors := 0
+	errors, most := 0, r.memory()
 	for _, s := range r.samples {
 		errors += s.Errors
 	}
@@ -96,7 +97,8 @@ func (r *result) row(plain result) row {
 		Name: r.contender.name, PerSecond: fmt.Sprintf("%.0f", r.median(perSecond)),
 		Ratio: fmt.Sprintf("**%.2f** (%.2f–%.2f)", median, low, high),
 		P50:   milliseconds(r.median(p50)), P99: milliseconds(r.median(p99)),
-		Memory: fmt.Sprintf("%.1f MB", r.memory()), Errors: errors,
+		Processor: fmt.Sprintf("%.0f µs", r.median(processorTime)),
+		Memory:    megabytes(most.Total), File: megabytes(most.File), Errors: errors,
 	}
 }
 
@@ -114,6 +116,8 @@ func perSecond(s sample) float64 { return s.PerSecond }
 func p50(s sample) float64       { return s.P50 }
 func p99(s sample) float64       { return s.P99 }
 
+func processorTime(s sample) float64 { return s.Processor }
+
 func (r *result) median(of func(sample) float64) float64 {
 	values := make([]float64, len(r.samples))
 	for i, s := range r.samples {
@@ -122,14 +126,18 @@ func (r *result) median(of func(sample) float64) float64 {
 	return medianOf(values)
 }
 
-// memory is the most that was resident in any round, in MB of 1024 kB.
-func (r *result) memory() float64 {
-	most := 0
+// memory is the most that was resident in any round.
+func (r *result) memory() (most memory) {
 	for _, s := range r.samples {
-		most = max(most, s.Memory)
+		if s.Memory.Total > most.Total {
+			most = s.Memory
+		}
 	}
-	return float64(most) / 1024
+	return most
 }
+
+// megabytes are of 1024 kB.
+func megabytes(kB int) string { return fmt.Sprintf("%.1f MB", float64(kB)/1024) }
 
 // medianOf is the middle value; of an even number of values, the upper one of
 // the two in the middle.
@@ -142,18 +150,18 @@ func milliseconds(us float64) string { return fmt.Sprintf("%.2f ms", us/1000) }
 
 // goals holds our own figures against what we promise ourselves.
 func (b *bench) goals() (all []goal) {
-	for results := range slices.Chunk(b.results, 5) {
-		plain, ours := results[1], results[4]
+	for results := range slices.Chunk(b.results, contenders) {
+		plain, ours := results[thePlain], results[theOurs]
 		load := fmt.Sprintf("%s, %d connections", ours.workload.name, ours.connections)
 		ratio, _, _ := ours.ratio(plain)
-		memory, wanted := ours.memory(), wantedMemory
+		most, wanted := ours.memory().Total, wantedMemory
 		if ours.connections == connections[0] {
 			wanted = wantedMemory32
 		}
 		all = append(
 			all,
 			goal{load + ": requests/s to plain", fmt.Sprintf("%.1f or more", wantedRatio), fmt.Sprintf("%.2f", ratio), ratio >= wantedRatio},
-			goal{load + ": resident memory", fmt.Sprintf("%d MB or less", wanted), fmt.Sprintf("%.1f MB", memory), memory <= float64(wanted)},
+			goal{load + ": resident memory", fmt.Sprintf("%d MB or less", wanted), megabytes(most), most <= wanted<<10},
 		)
 	}
 	return all
