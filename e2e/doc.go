@@ -10,6 +10,7 @@
 // Pictures of what the browser saw are left in e2e/out.
 //
 // Neighbours: e2e/parts starts the parts, store/storetest/pgtest PostgreSQL,
-// tools/setup/setup.sh puts them in place. It imports no room of the product:
-// it knows it from the outside, by the names that are promised to users.
+// tools/setup/setup.sh puts them in place; dagster/testdata has tables that are
+// held against the real Dagster here. It imports no room of the product: it
+// knows it from the outside, by the names that are promised to users.
 package e2e

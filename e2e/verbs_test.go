@@ -93,6 +93,36 @@ func wrap(t *testing.T, w *world) {
 	mustBeGone(t, upstream)
 }
 
+// statuses ends as the wrapped command does, by itself or when a signal is
+// passed on.
+func statuses(t *testing.T, w *world) {
+	tests := []struct {
+		script string
+		signal syscall.Signal // sent once the script says "up"
+		want   int
+	}{
+		{"echo up; exit 0", 0, 0},
+		{"echo up; exit 7", 0, 7},
+		{"echo up; kill -KILL $$", 0, 128 + 9},
+		{"trap 'exit 9' TERM; echo up; sleep 600 & wait", syscall.SIGTERM, 9},
+		{"trap 'exit 0' INT; echo up; sleep 600 & wait", syscall.SIGINT, 0},
+		{"echo up; exec sleep 600", syscall.SIGTERM, 128 + 15},
+	}
+	for _, test := range tests {
+		t.Run(test.script, func(t *testing.T) {
+			set := w.settings(t, "")
+			delete(set, "UPSTREAM")
+			child := start(t, t.TempDir(), set.environ(t), w.binary, "wrap", "--", "sh", "-c", test.script, "{port}")
+			child.await(t, `(?m)^(up)$`, time.Minute)
+			child.Process.Signal(test.signal) // 0 sends none
+			child.Wait()
+			if got := child.ProcessState.ExitCode(); got != test.want {
+				t.Errorf("status %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
 // awaitDagster waits for a webserver that somebody else starts.
 func awaitDagster(t *testing.T, address string) {
 	t.Helper()

@@ -36,6 +36,7 @@ func TestEndToEnd(t *testing.T) {
 		{"two tabs at once", twoTabs},
 		{"who may not come in", refusedPeople},
 		{"a sign-in answered by somebody else", mixedUp},
+		{"Dagster reads what our tables say", tables},
 		{"roles", roles},
 		{"what Dagster learns of people", headers},
 		{"a run carries a verified name", attribution},
@@ -47,6 +48,7 @@ func TestEndToEnd(t *testing.T) {
 		{"the identity provider is down at the start", providerDown},
 		{"backup and restore", backup},
 		{"wrap", wrap},
+		{"wrap ends as its command does", statuses},
 		{"demo", demo},
 		{"pictures", pictures},
 	}
