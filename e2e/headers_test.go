@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -46,12 +47,15 @@ func headers(t *testing.T, w *world) {
 			t.Error(diff)
 		}
 	})
-	t.Run("our secrets stay with us", func(t *testing.T) {
-		with := p.arrives(t, http.Header{"Cookie": {"theirs=1"}, "Authorization": {"Bearer something"}})
-		if cookie := strings.Join(with["Cookie"], ";"); cookie != "theirs=1" {
-			t.Errorf("cookies %q, want theirs alone", cookie)
-		}
-	})
+	for _, test := range credentials {
+		t.Run(test.name, func(t *testing.T) {
+			got := p.arrives(t, test.send)
+			if diff := cmp.Diff(test.want, pick(got, "Cookie", "Authorization")); diff != "" {
+				t.Error(diff)
+			}
+			p.mustKeepSecrets(t, got)
+		})
+	}
 	t.Run("assertion", func(t *testing.T) { verify(t, s, who, arrived.Get("X-Dagpass-Assertion")) })
 	for name, forged := range forgeries {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +69,62 @@ func headers(t *testing.T, w *world) {
 				t.Errorf("a forged header changed what arrives:\n%s", diff)
 			}
 		})
+	}
+}
+
+// credentials are what a client sends beside its session, and what of it
+// arrives: all that is not for us.
+var credentials = []struct {
+	name       string
+	send, want http.Header
+}{
+	{"the session's cookie alone", http.Header{}, http.Header{}},
+	{
+		"others' credentials pass",
+		http.Header{"Cookie": {"theirs=1"}, "Authorization": {"Bearer something"}},
+		http.Header{"Cookie": {"theirs=1"}, "Authorization": {"Bearer something"}},
+	},
+	{"and of another scheme", http.Header{"Authorization": {"Basic dTpw"}}, http.Header{"Authorization": {"Basic dTpw"}}},
+	{"our token stays", http.Header{"Authorization": {"Bearer dagpass_key_1_hush"}}, http.Header{}},
+	{"in other letters", http.Header{"authorization": {"bearer DAGPASS_key_1_hush"}}, http.Header{}},
+	{
+		"beside another's", http.Header{"Authorization": {"Bearer dagpass_key_1_hush", "Bearer something"}},
+		http.Header{"Authorization": {"Bearer something"}},
+	},
+	{
+		"our cookies stay",
+		http.Header{"Cookie": {"__Host-dagpass=hush; theirs=1; dagpass-attempt=hush; more=2; DAGPASS=hush"}},
+		http.Header{"Cookie": {"theirs=1; more=2"}},
+	},
+}
+
+func pick(h http.Header, names ...string) http.Header {
+	picked := http.Header{}
+	for _, name := range names {
+		if h[name] != nil {
+			picked[name] = h[name]
+		}
+	}
+	return picked
+}
+
+// mustKeepSecrets holds that under no name a value arrived that is ours alone.
+func (p *person) mustKeepSecrets(t *testing.T, arrived http.Header) {
+	t.Helper()
+	home, _ := url.Parse(p.base)
+	secrets := []string{"hush"}
+	for _, cookie := range p.http.Jar.Cookies(home) {
+		secrets = append(secrets, cookie.Value)
+	}
+	if len(secrets) < 2 {
+		t.Error("there is no session to keep secret")
+	}
+	for name, values := range arrived {
+		for _, secret := range secrets {
+			if strings.Contains(strings.Join(values, "\n"), secret) {
+				t.Errorf("%s arrived with a secret of ours: %q", name, values)
+			}
+		}
 	}
 }
 
