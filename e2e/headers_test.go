@@ -88,7 +88,8 @@ var credentials = []struct {
 	{"our token stays", http.Header{"Authorization": {"Bearer dagpass_key_1_hush"}}, http.Header{}},
 	{"in other letters", http.Header{"authorization": {"bearer DAGPASS_key_1_hush"}}, http.Header{}},
 	{
-		"beside another's", http.Header{"Authorization": {"Bearer dagpass_key_1_hush", "Bearer something"}},
+		"beside another's",
+		http.Header{"Authorization": {"Bearer dagpass_key_1_hush", "Bearer something"}},
 		http.Header{"Authorization": {"Bearer something"}},
 	},
 	{
