@@ -56,7 +56,7 @@ func (b *bench) measureAll(ctx context.Context) error {
 		return err
 	}
 	b.machine = describe(ctx, b.root)
-	fmt.Fprintln(os.Stderr, b.machine.load)
+	fmt.Fprintln(os.Stderr, "load average:", b.machine.load)
 	for _, n := range connections {
 		if err := b.measure(ctx, n); err != nil {
 			return err

@@ -16,15 +16,20 @@ type machine struct {
 
 func describe(ctx context.Context, root string) machine {
 	memory := field("/proc/meminfo", "MemTotal:")
-	loads, _ := os.ReadFile("/proc/loadavg")
-	load, _, _ := strings.Cut(string(loads), " ")
 	return machine{
 		hardware: fmt.Sprintf("%d cores (%s), %d GB", runtime.NumCPU(), named("/proc/cpuinfo", "model name\t: "), memory>>20),
 		system:   fmt.Sprintf("%s, Linux %s", strings.Trim(named("/etc/os-release", "PRETTY_NAME="), `"`), said(ctx, root, "uname", "-r")),
 		programs: strings.Join([]string{runtime.Version(), said(ctx, root, "nginx", "-v"), said(ctx, root, "wrk", "-v")}, "; "),
 		commit:   said(ctx, root, "git", "describe", "--always", "--dirty"),
-		load:     "load average when it began: " + load,
+		load:     loadAverage(),
 	}
+}
+
+// loadAverage is that of the last minute.
+func loadAverage() string {
+	loads, _ := os.ReadFile("/proc/loadavg")
+	load, _, _ := strings.Cut(string(loads), " ")
+	return load
 }
 
 // said is the first line that a program prints; wrk and nginx tell their

@@ -16,13 +16,13 @@ var reportText string
 
 // report is what the template shows.
 type report struct {
-	Date, Commit, Hardware, System, Programs, Load string
-	Log                                            string
-	Rounds                                         int
-	Duration                                       time.Duration
-	Contenders                                     []row
-	Tables                                         []table
-	Goals                                          []goal
+	Date, Commit, Hardware, System, Programs, Load, LoadAfter string
+	Log                                                       string
+	Rounds                                                    int
+	Duration                                                  time.Duration
+	Contenders                                                []row
+	Tables                                                    []table
+	Goals                                                     []goal
 }
 
 type table struct {
@@ -50,7 +50,7 @@ const (
 func (b *bench) write() error {
 	r := report{
 		Date: time.Now().Format(time.DateOnly), Commit: b.machine.commit, Hardware: b.machine.hardware, System: b.machine.system,
-		Programs: b.machine.programs, Load: b.machine.load, Log: b.log, Rounds: b.rounds, Duration: b.duration,
+		Programs: b.machine.programs, Load: b.machine.load, LoadAfter: loadAverage(), Log: b.log, Rounds: b.rounds, Duration: b.duration,
 		Tables: b.tables(), Goals: b.goals(),
 	}
 	for _, one := range b.results[:contenders] {
