@@ -315,6 +315,8 @@ func TestReportsAreSentOnce(t *testing.T) {
 	})
 	h.do("editor", "GET", "/", "")
 	got := h.do("editor", "POST", "/report_asset_check/a", "", "Idempotency-Key: x", "X-Idempotency-Key: y")
+	mu.Lock()
+	defer mu.Unlock()
 	same(t, "answer", []any{got.StatusCode, times}, []any{502, 1})
 }
 
