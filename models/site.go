@@ -29,6 +29,9 @@ func (s Site) Link(path string) string { return s.Origin() + s.Prefix() + path }
 
 // IsHost tells whether a Host header names us. A default port may be left out.
 func (s Site) IsHost(host string) bool {
+	if host == s.URL.Host {
+		return true // as nearly every request has it
+	}
 	return withPort(strings.ToLower(host), s.URL.Scheme) == withPort(strings.ToLower(s.URL.Host), s.URL.Scheme)
 }
 

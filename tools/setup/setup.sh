@@ -40,7 +40,8 @@ has_chromium() { has chromium || has google-chrome || has chrome; }
 
 missing_packages() {
 	has_postgres || echo postgresql-15
-	has_chromium || echo chromium
+	has_chromium || echo chromium fonts-liberation
+	has gcc || echo gcc libc6-dev # the race detector is C
 	python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
 	has node || echo nodejs
 	has npm || echo npm
