@@ -399,6 +399,19 @@ func TestBrokenAnswerIsLogged(t *testing.T) {
 	}
 }
 
+// An early hint is not the answer.
+func TestInformationalAnswers(t *testing.T) {
+	s := newSite(t, func(c *handlers.Config) {
+		c.Proxy = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusNotFound)
+		})
+	})
+	if a := s.browser().page("/x"); a.StatusCode != http.StatusNotFound || !strings.Contains(s.log.String(), "status=404") {
+		t.Errorf("%d, %s", a.StatusCode, s.log.String())
+	}
+}
+
 func TestHead(t *testing.T) {
 	b := newSite(t).browser()
 	for _, path := range []string{"/auth/health", "/auth/login", "/auth/providers"} {

@@ -186,6 +186,21 @@ func TestAllowList(t *testing.T) {
 	}
 }
 
+// At Google the domain counts with the hd claim alone, from the token to the
+// allow-list.
+func TestHostedDomain(t *testing.T) {
+	for hd, reason := range map[string]string{"": "address_not_allowed", "evil.com": "address_not_allowed", "example.com": ""} {
+		w := onSQLite(t, policy.Gate{})
+		if hd != "" {
+			w.idp.Misbehave(providertest.Fault{Claims: providertest.Set("hd", hd)})
+		}
+		_, err := w.Finish(ctx, w.comeBy("google", providertest.Violet))
+		if e := w.lastEvent(); e.Reason != reason || (err == nil) != (reason == "") {
+			t.Errorf("hd %q: %v, recorded %q", hd, err, e.Reason)
+		}
+	}
+}
+
 // DEFAULT_ROLE=none refuses whom no rule names.
 func TestNoRole(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
@@ -201,7 +216,7 @@ func TestProviderDownAtStart(t *testing.T) {
 	if _, err := w.Begin(ctx, "oidc", "/"); !errors.Is(err, identity.ErrProviderFailed) {
 		t.Error(err)
 	}
-	if states := w.Providers(ctx); len(states) != 2 || !states[0].Down {
+	if states := w.Providers(ctx); len(states) != 3 || !states[0].Down {
 		t.Errorf("%+v", states)
 	}
 }

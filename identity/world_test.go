@@ -70,7 +70,7 @@ func onSQLite(t *testing.T, gate policy.Gate) *world {
 
 func newWorld(t *testing.T, s *store.Store, gate policy.Gate) *world {
 	t.Helper()
-	idp := providertest.New(t)
+	idp := providertest.New(t, "http://localhost:3000/auth/callback/oidc", "http://localhost:3000/auth/callback/google")
 	w := &world{t: t, idp: idp, clock: &clock{at: time.Now().UTC().Truncate(time.Millisecond)}, rules: &rules{}}
 	w.change(viewers)
 	w.Service = w.replica(s, gate, key(1))
@@ -85,7 +85,7 @@ func (w *world) replica(s *store.Store, gate policy.Gate, keys ...[]byte) *ident
 		w.t.Fatal(err)
 	}
 	service, err := identity.New(context.Background(), identity.Config{
-		Store: s, Doors: []identity.Door{{Provider: w.provider("oidc"), Gate: gate}, {Provider: w.provider("second")}}, Policy: w.rules.current, Keys: ring,
+		Store: s, Doors: []identity.Door{{Provider: w.provider("oidc"), Gate: gate}, {Provider: w.provider("second")}, {Provider: w.provider("google"), Gate: policy.Gate{Domains: []string{"example.com"}}}}, Policy: w.rules.current, Keys: ring,
 		Site: models.Site{URL: &url.URL{Scheme: "http", Host: "localhost:3000"}}, Audience: "dagster",
 		SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 	})
@@ -98,7 +98,7 @@ func (w *world) replica(s *store.Store, gate policy.Gate, keys ...[]byte) *ident
 func (w *world) provider(slot string) providers.Provider {
 	w.t.Helper()
 	p, err := providers.NewOIDC(providers.OIDCConfig{
-		Slot: slot, Type: "oidc", Label: "Company", Issuer: w.idp.Issuer, ClientID: w.idp.ClientID, ClientSecret: w.idp.ClientSecret,
+		Slot: slot, Type: map[bool]string{true: "google", false: "oidc"}[slot == "google"], Label: "Company", Issuer: w.idp.Issuer, ClientID: w.idp.ClientID, ClientSecret: w.idp.ClientSecret,
 		Scopes: []string{"openid", "profile", "email"}, GroupsClaim: "groups", EmailVerified: "required", Now: time.Now,
 	})
 	if err != nil {
@@ -114,9 +114,11 @@ func key(b byte) []byte {
 }
 
 // come brings a person to the callback: begun here, passed the provider.
-func (w *world) come(person string) identity.Return {
+func (w *world) come(person string) identity.Return { return w.comeBy("oidc", person) }
+
+func (w *world) comeBy(slot, person string) identity.Return {
 	w.t.Helper()
-	begun, err := w.Begin(context.Background(), "oidc", "/runs?x=1")
+	begun, err := w.Begin(context.Background(), slot, "/runs?x=1")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -124,7 +126,7 @@ func (w *world) come(person string) identity.Return {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return identity.Return{Slot: "oidc", Callback: cb, Sealed: begun.Sealed}
+	return identity.Return{Slot: slot, Callback: cb, Sealed: begun.Sealed}
 }
 
 // signIn is a whole sign-in that must work.

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/dagpass/dagpass/policy"
+)
+
+// What is read of a file decides only when it is whole: the last good policy
+// stays through a bad one, an empty one, and one that is being written.
+func TestPolicyFileKeepsTheLastGoodOne(t *testing.T) {
+	const editors, launchers = "grants: [{group: editors, role: editor}]", "grants: [{group: editors, role: launcher}]"
+	for _, tt := range []struct {
+		name, content string
+		readings      int
+		want          policy.Role
+	}{
+		{"good", launchers, 2, policy.Launcher},
+		{"read once", launchers, 1, policy.Editor},
+		{"bad", "grants: [{group: editors, role: nonsense}]", 3, policy.Editor},
+		{"not YAML", "grants: [", 3, policy.Editor},
+		{"empty", "", 3, policy.Editor},
+	} {
+		path := filepath.Join(t.TempDir(), "policy.yaml")
+		write(t, path, editors)
+		cfg := mustLoad(t, okta("DAGPASS_POLICY_FILE="+path), "")
+		f := newPolicyFile(cfg, slog.New(slog.DiscardHandler))
+		write(t, path, tt.content)
+		for range tt.readings {
+			f.read()
+		}
+		s := policy.NewSubject("okta", "a@b.c", true)
+		s.Groups = []string{"editors"}
+		if got := f.current().Access(s).Role; got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
