@@ -1,8 +1,8 @@
 #!/bin/sh
 # Puts in place the real things that the tests run against: PostgreSQL,
-# Chromium, Dagster, Keycloak and oidc-provider.
+# Chromium, two versions of Dagster, Keycloak and oidc-provider.
 #
-#   apt ─> Dagster from PyPI ─> Keycloak from Maven Central ─> oidc-provider from npm
+#   apt ─> two Dagsters from PyPI ─> Keycloak from Maven Central ─> oidc-provider from npm
 #
 # Run it as often as you like: a step whose result is there does nothing. All
 # of it but the Debian packages lies in $DAGPASS_CACHE (default: the user's
@@ -63,14 +63,16 @@ packages() {
 # made FOLDER: FOLDER was finished, not only begun.
 made() { [ -e "$1/.made" ]; }
 
+# dagster NAME makes $cache/NAME of what NAME.txt lists.
 dagster() {
-	venv=$cache/dagster
-	if made "$venv" && cmp -s "$here/dagster.txt" "$venv/.made"; then return; fi
+	venv=$cache/$1
+	wanted=$here/$1.txt
+	if made "$venv" && cmp -s "$wanted" "$venv/.made"; then return; fi
 	rm -rf "$venv"
 	python3 -m venv "$venv"
-	"$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/dagster.txt"
+	"$venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
 	"$venv/bin/python" -m compileall -q "$venv/lib" >/dev/null || true # files that are no Python among the packages
-	cp "$here/dagster.txt" "$venv/.made"
+	cp "$wanted" "$venv/.made"
 	"$venv/bin/dagster-webserver" --version
 }
 
@@ -124,7 +126,11 @@ oidc_provider() {
 }
 
 step "Debian packages" packages
-step "Dagster" dagster
+# The older Dagster comes from the network while the rest is unpacked and built.
+step "Dagster 1.10" dagster dagster-1.10 &
+older=$!
+step "Dagster" dagster dagster
 step "Keycloak" keycloak
 step "Keycloak's realm" realm
 step "oidc-provider" oidc_provider
+wait "$older"
