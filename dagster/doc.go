@@ -9,9 +9,10 @@
 //	                                         │ graphql                │ socket
 //	                                         ▼                        ▼
 //	body, query ──Reader.ReadHTTP──▶ Call{Kind, Fields, Needs}   Reader.ReadSocketMessage
+//	                        Reader.Deeds ◀───┤                        │
 //	                                         │ allowed                │ refused
 //	                                         ▼                        ▼
-//	                                      Call.Body              Refuse, RefuseSocket
+//	                                      Call.Write             Refuse, RefuseSocket
 //
 // The room judges what a request would need and decides nothing: its neighbour
 // below is policy, whose permissions it names; its neighbour above is proxy,

@@ -29,7 +29,12 @@ type document struct {
 	kind   Kind
 	name   string
 	fields []Field
-	needs  []policy.Permission
+	needs  []policy.Want
+	// operation and fragments are the syntax tree of a mutation, for what is
+	// read and written per request: its arguments. Nil otherwise, for a tree is
+	// many times as large as its text.
+	operation *ast.OperationDefinition
+	fragments ast.FragmentDefinitionList
 	// quoted is the operation with the fragments it uses, printed anew from the
 	// syntax tree, as a JSON string.
 	quoted json.RawMessage
@@ -200,24 +205,24 @@ func (s *survey) add(f Field) error {
 }
 
 func (s *survey) document(o *ast.OperationDefinition) (*document, error) {
-	quoted, err := s.print(o)
+	fragments := s.selected()
+	quoted, err := quote(o, fragments)
 	if err != nil {
 		return nil, err
 	}
-	return &document{
-		kind: Kind(o.Operation), name: o.Name, fields: s.fields, needs: s.needs(o.Operation), quoted: quoted,
-	}, nil
+	d := &document{kind: Kind(o.Operation), name: o.Name, fields: s.fields, needs: s.needs(), quoted: quoted}
+	if d.kind == Mutation {
+		d.operation, d.fragments = o, fragments
+	}
+	return d, nil
 }
 
-// needs judges. Until each mutation is judged by its own permission, all of
-// them need the one that editor and admin alone hold.
-func (s *survey) needs(kind ast.Operation) []policy.Permission {
-	needs := []policy.Permission{policy.Read}
+// needs is what the selection takes, whatever the arguments. What a mutation
+// takes besides is told by Deeds.
+func (s *survey) needs() []policy.Want {
+	needs := []policy.Want{{Permission: policy.Read}}
 	if s.logs {
-		needs = append(needs, policy.ReadLogs)
-	}
-	if kind == ast.Mutation {
-		needs = append(needs, policy.Mutate)
+		needs = append(needs, policy.Want{Permission: policy.ReadLogs})
 	}
 	return needs
 }
@@ -233,16 +238,21 @@ func holdsLogs(field string) bool {
 	return false
 }
 
-// print writes the operation and its fragments anew. What is judged above and
-// what Dagster's parser sees is thereby one thing, even where two parsers
-// would have read the original text differently.
-func (s *survey) print(o *ast.OperationDefinition) (json.RawMessage, error) {
-	selected := &ast.QueryDocument{Operations: ast.OperationList{o}}
+// selected are the fragments that the operation uses, in their order.
+func (s *survey) selected() (list ast.FragmentDefinitionList) {
 	for _, f := range s.fragments {
 		if s.used[f.Name] != nil {
-			selected.Fragments = append(selected.Fragments, f)
+			list = append(list, f)
 		}
 	}
+	return list
+}
+
+// quote writes the operation and its fragments anew, as a JSON string. What is
+// judged above and what Dagster's parser sees is thereby one thing, even where
+// two parsers would have read the original text differently.
+func quote(o *ast.OperationDefinition, fragments ast.FragmentDefinitionList) (json.RawMessage, error) {
+	selected := &ast.QueryDocument{Operations: ast.OperationList{o}, Fragments: fragments}
 	var b strings.Builder
 	formatter.NewFormatter(&b, formatter.WithIndent(""), formatter.WithoutDescription()).FormatQueryDocument(selected)
 	if err := checkText(b.String()); err != nil {

@@ -35,7 +35,7 @@ type Route struct {
 	// put it into url.URL.Path and leave RawPath empty.
 	Path string
 	// Need is the permission without which nothing of this route is served.
-	// GraphQL and sockets need more, per Call.
+	// GraphQL, sockets and reports need more, per Call and per Deed.
 	Need policy.Permission
 	// Sandbox marks content that users of Dagster wrote. It is served from our
 	// origin and must not act as it: CSP sandbox and nosniff.
@@ -106,7 +106,7 @@ func place(path string) Route {
 	case within(path, "/notebook", "/dagit/notebook"):
 		return Route{Class: Notebook, Path: path, Need: policy.ReadNotebook, Sandbox: true}
 	case within(path, "/report_asset_materialization", "/report_asset_check", "/report_asset_observation"):
-		return Route{Class: Report, Path: path, Need: policy.Mutate}
+		return Route{Class: Report, Path: path, Need: policy.Read}
 	case within(path, "/_next", "/vendor"), isRootFile(path):
 		return Route{Class: Static, Path: path, Need: policy.Read}
 	}

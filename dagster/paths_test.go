@@ -82,10 +82,10 @@ func TestClassify(t *testing.T) {
 		{"GET", "/download_debug/1/2", "", false, dagster.Debug, policy.DownloadDebug, true},
 		{"GET", "/notebook", "", false, dagster.Notebook, policy.ReadNotebook, true},
 		{"GET", "/dagit/notebook", "", false, dagster.Notebook, policy.ReadNotebook, true},
-		{"POST", "/report_asset_materialization/a/b", "", false, dagster.Report, policy.Mutate, false},
-		{"POST", "/report_asset_materialization/", "", false, dagster.Report, policy.Mutate, false},
-		{"POST", "/report_asset_check/a", "", false, dagster.Report, policy.Mutate, false},
-		{"POST", "/report_asset_observation/a", "", false, dagster.Report, policy.Mutate, false},
+		{"POST", "/report_asset_materialization/a/b", "", false, dagster.Report, policy.Read, false},
+		{"POST", "/report_asset_materialization/", "", false, dagster.Report, policy.Read, false},
+		{"POST", "/report_asset_check/a", "", false, dagster.Report, policy.Read, false},
+		{"POST", "/report_asset_observation/a", "", false, dagster.Report, policy.Read, false},
 	} {
 		got, err := dagster.Classify(row.method, row.path, row.accept, row.upgrade)
 		want := dagster.Route{Class: row.class, Path: row.path, Need: row.need, Sandbox: row.sandbox}

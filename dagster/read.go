@@ -1,6 +1,7 @@
 package dagster
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -46,23 +47,22 @@ type Call struct {
 	// Fields are the root fields in their order, each once, those behind @skip
 	// and @include among them. Shared between calls: read only.
 	Fields []Field
-	// Needs are the permissions to hold, every one of them. Never empty.
-	// Shared between calls: read only.
-	Needs []policy.Permission
+	// Needs are what its selection takes, every one of them. Never empty. What
+	// the mutations in it take besides is told by Reader.Deeds. Shared between
+	// calls: read only.
+	Needs []policy.Want
 
-	query     json.RawMessage
+	document  *document
 	variables json.RawMessage
 }
 
-// Body is the request to forward, as one POST of application/json: keys query,
-// variables and operationName, the last two where there is something to say.
-func (c *Call) Body() []byte { return c.payload("operationName") }
-
-func (c *Call) payload(operationKey string) []byte {
-	b := make([]byte, 0, len(c.query)+len(c.variables)+len(c.Name)+64)
-	b = append(append(b, `{"query":`...), c.query...)
-	if c.variables != nil {
-		b = append(append(b, `,"variables":`...), c.variables...)
+// payload is the request to forward as a JSON object: keys query, variables and
+// the one of the operation's name, the last two where there is something to say.
+func (c *Call) payload(query, variables json.RawMessage, operationKey string) []byte {
+	b := make([]byte, 0, len(query)+len(variables)+len(c.Name)+64)
+	b = append(append(b, `{"query":`...), query...)
+	if variables != nil {
+		b = append(append(b, `,"variables":`...), variables...)
 	}
 	if c.Name != "" {
 		// A GraphQL name needs no escaping.
@@ -77,7 +77,13 @@ func (c *Call) payload(operationKey string) []byte {
 // use.
 type Reader struct {
 	documents *lru.Cache[documentKey, *document]
+	ask       Ask
 }
+
+// Ask sends the body of a GraphQL request to Dagster as one POST of
+// application/json, as ourselves, and gives the body of the answer. Anything
+// but status 200 is an error. It is expected to take bounded time.
+type Ask func(ctx context.Context, body []byte) ([]byte, error)
 
 type documentKey struct {
 	query     string
@@ -85,11 +91,12 @@ type documentKey struct {
 	operation string
 }
 
-// NewReader makes a Reader with an empty memory.
-func NewReader() *Reader {
+// NewReader makes a Reader with an empty memory, which asks Dagster where an
+// argument names only a run, a backfill, an asset or the like.
+func NewReader(ask Ask) *Reader {
 	// The size is positive, which is all that New can complain about.
 	documents, _ := lru.New[documentKey, *document](cachedDocuments)
-	return &Reader{documents: documents}
+	return &Reader{documents: documents, ask: ask}
 }
 
 // ReadHTTP reads a request for /graphql that Classify gave the class GraphQL.
@@ -121,7 +128,7 @@ func (r *Reader) call(e envelope) (*Call, error) {
 	}
 	return &Call{
 		Kind: d.kind, Name: d.name, Fields: d.fields, Needs: d.needs,
-		query: d.quoted, variables: e.variables,
+		document: d, variables: e.variables,
 	}, nil
 }
 

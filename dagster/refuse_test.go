@@ -8,7 +8,7 @@ import (
 )
 
 func TestRefuse(t *testing.T) {
-	r := dagster.NewReader()
+	r := newReader()
 	for name, row := range map[string]struct{ query, want string }{
 		"a type with UnauthorizedError": {
 			`mutation{deleteRun(runId:1){__typename}}`,

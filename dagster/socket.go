@@ -38,7 +38,7 @@ type SocketMessage struct {
 func (m SocketMessage) Bytes() []byte {
 	frame := frame{Type: m.Type, ID: m.ID}
 	if m.Call != nil {
-		frame.Payload = m.Call.payload("operation_name")
+		frame.Payload = m.Call.payload(m.Call.document.quoted, m.Call.variables, "operation_name")
 	}
 	// Strings and JSON of our own writing: this cannot fail.
 	b, _ := json.Marshal(frame)

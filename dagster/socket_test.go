@@ -33,7 +33,7 @@ func TestReadSocketMessage(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := dagster.NewReader().ReadSocketMessage([]byte(row.message))
+			m, err := newReader().ReadSocketMessage([]byte(row.message))
 			if err != nil || string(m.Bytes()) != row.want {
 				t.Errorf("%v\n got %s\nwant %s", err, m.Bytes(), row.want)
 			}
@@ -68,7 +68,7 @@ func TestReadSocketMessageRefuses(t *testing.T) {
 		"huge":                       {`{"type":"` + strings.Repeat("x", dagster.MaxBody) + `"}`, "too_large"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := dagster.NewReader().ReadSocketMessage([]byte(row.message))
+			m, err := newReader().ReadSocketMessage([]byte(row.message))
 			if got := reading(nil, err); got != row.reason || m.Call != nil {
 				t.Errorf("%s with %v, want %s", got, m.Call, row.reason)
 			}
@@ -79,7 +79,7 @@ func TestReadSocketMessageRefuses(t *testing.T) {
 func start(payload string) string { return `{"type":"start","id":"1","payload":{` + payload + `}}` }
 
 func TestASocketRefusalNamesTheOperation(t *testing.T) {
-	m, err := dagster.NewReader().ReadSocketMessage([]byte(start(`"query":"mutation{setNuxSeen}"`)))
+	m, err := newReader().ReadSocketMessage([]byte(start(`"query":"mutation{setNuxSeen}"`)))
 	var refusal *dagster.Error
 	if !errors.As(err, &refusal) || m.ID != "1" || refusal.Call == nil || refusal.Call.Kind != dagster.Mutation {
 		t.Errorf("%+v, %v", m, err)
@@ -105,7 +105,7 @@ func TestSocketMessagesWork(t *testing.T) {
 // say sends a client's message, rewritten by us, and expects an answer.
 func say(t *testing.T, conn *websocket.Conn, message []byte, want string) {
 	t.Helper()
-	m, err := dagster.NewReader().ReadSocketMessage(message)
+	m, err := newReader().ReadSocketMessage(message)
 	if err != nil {
 		t.Fatal(err)
 	}
