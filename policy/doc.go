@@ -3,10 +3,11 @@
 // A person arrives as a [Subject]: the claims a provider vouched for. The
 // [Policy] unites the permissions of every grant that matches, adds what
 // ADMIN_EMAILS and DEFAULT_ROLE say, and gives an [Access]. [Decide] holds one
-// wanted [Permission] against that access and names the rule that decided.
+// [Want], a permission at a code location or in the whole deployment, against
+// that access and names the rule that decided.
 // A [Gate] is the allow-list of one provider: it says who gets in at all.
 //
-//	Subject ──Policy.Access──▶ Access ──Decide(permission)──▶ Decision
+//	Subject ──Policy.Access──▶ Access ──Decide(want)─────▶ Decision
 //	   └──────Gate.Admit──────▶ in, or the reason why not
 //
 // In the words of those who write the policy file:
@@ -16,6 +17,7 @@
 //	grants:
 //	  - { slot: okta, group: data-eng, role: editor }
 //	  - { domain: corp.com, role: viewer }
+//	  - { slot: okta, group: marketing, role: editor, locations: ["marketing*"] }
 //	  - { slot: github, team: acme/platform, role: admin }
 //
 // A request that wants nothing is refused; so is a permission nobody knows.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,14 +30,7 @@ type Options struct {
 
 type file struct {
 	Roles  map[Role]roleSpec `yaml:"roles"`
-	Grants []grantSpec       `yaml:"grants"`
-}
-
-// grantSpec is a grant as it is written. Locations is read to be refused with
-// a sentence of its own.
-type grantSpec struct {
-	Grant     `yaml:",inline"`
-	Locations yaml.Node `yaml:"locations"`
+	Grants []Grant           `yaml:"grants"`
 }
 
 type roleSpec struct {
@@ -58,7 +52,7 @@ func New(o Options) (*Policy, error) {
 	problems := p.defineRoles(f.Roles)
 	for i, g := range f.Grants {
 		problems = append(problems, p.checkGrant(i, g, o)...)
-		p.grants = append(p.grants, g.Grant)
+		p.grants = append(p.grants, g)
 	}
 	if err := errors.Join(append(problems, p.checkDefaultRole())...); err != nil {
 		return nil, err
@@ -81,26 +75,40 @@ func parse(content []byte) (file, error) {
 
 // refuseEmpty finds what is written into a grant and left empty, as a template
 // does whose variable is missing. The reader takes it for absent, and a grant
-// that names less matches more people.
+// that names less matches more people, or holds at more locations. It looks at
+// the values as they are after aliases and merges.
 func refuseEmpty(content []byte) error {
 	var f struct {
-		Grants []yaml.Node `yaml:"grants"`
+		Grants []map[string]any `yaml:"grants"`
 	}
 	if err := yaml.Unmarshal(content, &f); err != nil {
 		return err
 	}
 	var problems []error
 	for i, grant := range f.Grants {
-		for j, node := range grant.Content {
-			if node.Kind == yaml.ScalarNode && (node.Value == "" || node.Tag == "!!null") {
-				problems = append(problems, fmt.Errorf("%s: %s is empty", grantName(i), grant.Content[j-j%2].Value))
+		for _, field := range slices.Sorted(maps.Keys(grant)) {
+			if lack := emptiness(grant[field]); lack != "" {
+				problems = append(problems, fmt.Errorf("%s: %s %s", grantName(i), field, lack))
 			}
 		}
-		if grant.Tag == "!!null" {
+		if grant == nil {
 			problems = append(problems, fmt.Errorf("%s is empty", grantName(i)))
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// emptiness says what a value lacks. The reader drops an entry of a list that
+// is nothing, and with the last one the list.
+func emptiness(value any) string {
+	list, _ := value.([]any)
+	switch {
+	case value == nil, value == "", list != nil && len(list) == 0:
+		return "is empty"
+	case slices.ContainsFunc(list, func(entry any) bool { return emptiness(entry) != "" }):
+		return "has an empty entry"
+	}
+	return ""
 }
 
 // goWords is what the YAML reader says about our types, and values it quotes.
@@ -177,7 +185,7 @@ func customRole(name Role, spec roleSpec) (Permissions, []error) {
 	return set, problems
 }
 
-func (p *Policy) checkGrant(i int, g grantSpec, o Options) (problems []error) {
+func (p *Policy) checkGrant(i int, g Grant, o Options) (problems []error) {
 	bad := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("%s: %s", grantName(i), fmt.Sprintf(format, args...)))
 	}
@@ -189,9 +197,6 @@ func (p *Policy) checkGrant(i int, g grantSpec, o Options) (problems []error) {
 	}
 	if g.Group != "" && g.Slot == "" && len(o.GroupSlots) > 1 {
 		bad("group %q must name its slot, for several providers send groups: %s", g.Group, strings.Join(o.GroupSlots, ", "))
-	}
-	if !g.Locations.IsZero() {
-		bad("locations: roles per code location come with the next release; today a grant holds for the whole deployment")
 	}
 	g.checkWho(bad)
 	return problems

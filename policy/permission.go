@@ -21,9 +21,9 @@ const (
 	ShowInstanceConfig Permission = "show_instance_config"
 	// GraphiQL opens Dagster's GraphQL console.
 	GraphiQL Permission = "graphiql"
-	// Mutate is held by editor and admin alone and stands for every mutation
-	// and every /report_asset_* until each is judged by its own permission.
-	Mutate Permission = "mutate"
+	// UnclassifiedMutation runs a mutation that Dagpass does not know, such as
+	// one of a Dagster newer than it.
+	UnclassifiedMutation Permission = "unclassified_mutation"
 	// Administer opens the console: access, settings, the audit trail.
 	Administer Permission = "administer"
 
@@ -74,17 +74,42 @@ var ladder = []struct {
 		LaunchPartitionBackfill, CancelPartitionBackfill,
 	}},
 	{Editor, []Permission{
-		GraphiQL, Mutate, DeletePipelineRun, StartSchedule, StopRunningSchedule, ScheduleDryRun,
+		GraphiQL, DeletePipelineRun, StartSchedule, StopRunningSchedule, ScheduleDryRun,
 		EditSensor, SensorDryRun, UpdateSensorCursor, ReloadRepositoryLocation, ReloadWorkspace,
 		WipeAssets, ReportRunlessAssetEvents, EditDynamicPartitions, ToggleAutoMaterialize,
 		EditConcurrencyLimit, RefreshComponentState,
 	}},
-	{Admin, []Permission{Administer, EditAppManagedComponents}},
+	{Admin, []Permission{Administer, UnclassifiedMutation, EditAppManagedComponents}},
 }
 
 // reserved may be held through a built-in role only: the file cannot hand
 // them out one by one.
-var reserved = Permissions{Administer: {}, Mutate: {}}
+var reserved = Permissions{Administer: {}, UnclassifiedMutation: {}}
+
+// reading is what a grant that names locations gives in the whole deployment:
+// whoever may read at all reads everything.
+var reading = setOf(Read, ReadLogs, ReadNotebook, DownloadDebug, ShowInstanceConfig)
+
+// located are the permissions that Dagster asks per code location
+// (LOCATION_SCOPED_PERMISSIONS in dagster/_core/workspace/permissions.py); all
+// others hold in the whole deployment or not at all.
+var located = setOf(
+	LaunchPipelineExecution, LaunchPipelineReexecution, StartSchedule, StopRunningSchedule, ScheduleDryRun,
+	EditSensor, SensorDryRun, UpdateSensorCursor, TerminatePipeline, DeletePipelineRun, ReloadRepositoryLocation,
+	WipeAssets, ReportRunlessAssetEvents, LaunchPartitionBackfill, CancelPartitionBackfill,
+	EditDynamicPartitions, EditAppManagedComponents, RefreshComponentState,
+)
+
+// Located tells whether a permission can be held at a single code location.
+func Located(p Permission) bool { return located.Has(p) }
+
+func setOf(all ...Permission) Permissions {
+	set := Permissions{}
+	for _, p := range all {
+		set[p] = struct{}{}
+	}
+	return set
+}
 
 // Permissions is a set.
 type Permissions map[Permission]struct{}
@@ -100,6 +125,16 @@ func (s Permissions) Names() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+func (s Permissions) and(other Permissions) Permissions {
+	both := Permissions{}
+	for p := range s {
+		if other.Has(p) {
+			both[p] = struct{}{}
+		}
+	}
+	return both
 }
 
 func (s Permissions) holds(all Permissions) bool {

@@ -72,6 +72,9 @@ type Grant struct {
 	Org    string `yaml:"org"`
 	Team   string `yaml:"team"`
 	Role   Role   `yaml:"role"`
+	// Locations are the code locations where the role holds; with none it holds
+	// in the whole deployment.
+	Locations []Pattern `yaml:"locations"`
 }
 
 func (g Grant) matches(s Subject) bool {
@@ -100,15 +103,26 @@ type Policy struct {
 func (p *Policy) Access(s Subject) Access {
 	a := Access{Permissions: Permissions{}, Rules: map[Permission]string{}}
 	for _, rule := range p.matching(s) {
-		for perm := range p.roles[rule.role] {
-			if !a.Permissions.Has(perm) {
-				a.Permissions[perm] = struct{}{}
-				a.Rules[perm] = rule.name
-			}
-		}
+		a.add(rule, p.roles[rule.role])
 	}
 	a.Role = a.Permissions.highest()
 	return a
+}
+
+// add gives what a rule gives: with locations, reading everywhere and there
+// what can be held at a location.
+func (a *Access) add(r rule, role Permissions) {
+	everywhere := role
+	if len(r.locations) > 0 {
+		everywhere = role.and(reading)
+		a.Scopes = append(a.Scopes, Scope{Locations: r.locations, Permissions: role.and(located), Rule: r.name})
+	}
+	for perm := range everywhere {
+		if !a.Permissions.Has(perm) {
+			a.Permissions[perm] = struct{}{}
+			a.Rules[perm] = r.name
+		}
+	}
 }
 
 // Names tells whether a rule other than the default role names the subject.
@@ -116,7 +130,7 @@ func (p *Policy) Names(s Subject) bool { return len(p.named(s)) > 0 }
 
 // CanMakeAdmin tells whether any rule could make somebody an admin.
 func (p *Policy) CanMakeAdmin() bool {
-	return len(p.adminEmails) > 0 || slices.ContainsFunc(p.grants, func(g Grant) bool { return g.Role == Admin })
+	return len(p.adminEmails) > 0 || slices.ContainsFunc(p.grants, func(g Grant) bool { return g.Role == Admin && len(g.Locations) == 0 })
 }
 
 // UsesOrgs tells whether a grant names an organisation or a team, which have
@@ -126,25 +140,26 @@ func (p *Policy) UsesOrgs() bool {
 }
 
 type rule struct {
-	name string
-	role Role
+	name      string
+	role      Role
+	locations []Pattern
 }
 
 func (p *Policy) matching(s Subject) []rule {
 	if rules := p.named(s); len(rules) > 0 || p.defaultRole == None {
 		return rules
 	}
-	return []rule{{"default_role", p.defaultRole}}
+	return []rule{{name: "default_role", role: p.defaultRole}}
 }
 
 func (p *Policy) named(s Subject) []rule {
 	var rules []rule
 	if s.Email != "" && slices.Contains(p.adminEmails, s.Email) {
-		rules = append(rules, rule{"admin_emails", Admin})
+		rules = append(rules, rule{name: "admin_emails", role: Admin})
 	}
 	for i, g := range p.grants {
 		if g.matches(s) {
-			rules = append(rules, rule{grantName(i), g.Role})
+			rules = append(rules, rule{grantName(i), g.Role, g.Locations})
 		}
 	}
 	return rules

@@ -74,8 +74,8 @@ func TestAccess(t *testing.T) {
 	}{
 		{"nobody names them", verified("okta", "a@b.c"), policy.Viewer, "default_role", policy.Read},
 		{"nothing is known of them", policy.Subject{}, policy.Viewer, "default_role", policy.Read},
-		{"group of the slot", inGroups("okta", "a@b.c", "data-eng"), policy.Editor, "grant 1", policy.Mutate},
-		{"group among others", inGroups("okta", "a@b.c", "x", "data-eng", "y"), policy.Editor, "grant 1", policy.Mutate},
+		{"group of the slot", inGroups("okta", "a@b.c", "data-eng"), policy.Editor, "grant 1", policy.WipeAssets},
+		{"group among others", inGroups("okta", "a@b.c", "x", "data-eng", "y"), policy.Editor, "grant 1", policy.WipeAssets},
 		{"the same group at another slot", inGroups("keycloak", "a@b.c", "data-eng"), policy.Viewer, "default_role", policy.Read},
 		{"group in another case", inGroups("okta", "a@b.c", "Data-Eng"), policy.Viewer, "default_role", policy.Read},
 		{"part of a group's name", inGroups("okta", "a@b.c", "data-engineers", "data"), policy.Viewer, "default_role", policy.Read},
@@ -104,7 +104,7 @@ func TestAccess(t *testing.T) {
 		{"the first of two rules is named", verified("okta", "both@corp.net"), policy.Launcher, "grant 9", policy.Read},
 	} {
 		got := p.Access(tt.who)
-		if d := policy.Decide(got, tt.perm); got.Role != tt.role || !d.Allowed || d.Rule != tt.rule {
+		if d := policy.Decide(got, policy.Want{Permission: tt.perm}); got.Role != tt.role || !d.Allowed || d.Rule != tt.rule {
 			t.Errorf("%s: role %q by %q (%v), want %q by %q", tt.name, got.Role, d.Rule, d.Allowed, tt.role, tt.rule)
 		}
 	}
@@ -122,8 +122,6 @@ func TestFoldIsASCII(t *testing.T) {
 	}
 }
 
-// A permission that one rule does not give is not there because another rule
-// names the person: what is held is the union, no more.
 // hostedBy is somebody at a provider that says which organisation hosts whom.
 func hostedBy(hd, email string) policy.Subject {
 	s := verified("google", email)
@@ -131,6 +129,8 @@ func hostedBy(hd, email string) policy.Subject {
 	return s
 }
 
+// A permission that one rule does not give is not there because another rule
+// names the person: what is held is the union, no more.
 func TestAccessIsTheUnion(t *testing.T) {
 	p := mustNew(t, options(grants))
 	got := p.Access(inGroups("okta", "ops@corp.com", "Night")).Permissions
@@ -228,22 +228,31 @@ func TestNames(t *testing.T) {
 	}
 }
 
+func everywhere(p policy.Permission) policy.Want { return policy.Want{Permission: p} }
+
+func at(location string, p policy.Permission) policy.Want {
+	return policy.Want{Permission: p, Location: location}
+}
+
 func TestDecide(t *testing.T) {
 	viewer := policy.Access{Permissions: policy.BuiltIn(policy.Viewer), Rules: map[policy.Permission]string{policy.Read: "grant 1"}}
 	all := policy.Access{Permissions: policy.Permissions{"": {}, "no_such": {}, policy.Read: {}}}
 	for _, tt := range []struct {
 		name string
 		a    policy.Access
-		want policy.Permission
+		want policy.Want
 		d    policy.Decision
 	}{
-		{"held", viewer, policy.Read, policy.Decision{Allowed: true, Permission: policy.Read, Rule: "grant 1"}},
-		{"not held", viewer, policy.Mutate, policy.Decision{Permission: policy.Mutate, Rule: "no grant", Missing: policy.Editor}},
-		{"not held, for launchers", viewer, policy.LaunchPipelineExecution, policy.Decision{Permission: policy.LaunchPipelineExecution, Rule: "no grant", Missing: policy.Launcher}},
-		{"not held, for admins", viewer, policy.Administer, policy.Decision{Permission: policy.Administer, Rule: "no grant", Missing: policy.Admin}},
-		{"nobody's access", policy.Access{}, policy.Read, policy.Decision{Permission: policy.Read, Rule: "no grant", Missing: policy.Viewer}},
-		{"nothing wanted, though held", all, "", policy.Decision{Rule: "unknown permission", Missing: policy.Admin}},
-		{"nobody knows it, though held", all, "no_such", policy.Decision{Permission: "no_such", Rule: "unknown permission", Missing: policy.Admin}},
+		{"held", viewer, everywhere(policy.Read), policy.Decision{Allowed: true, Want: everywhere(policy.Read), Rule: "grant 1"}},
+		{"not held", viewer, everywhere(policy.WipeAssets), policy.Decision{Want: everywhere(policy.WipeAssets), Rule: "no grant", Missing: policy.Editor}},
+		{"not held, for launchers", viewer, everywhere(policy.LaunchPipelineExecution), policy.Decision{Want: everywhere(policy.LaunchPipelineExecution), Rule: "no grant", Missing: policy.Launcher}},
+		{"not held, for admins", viewer, everywhere(policy.Administer), policy.Decision{Want: everywhere(policy.Administer), Rule: "no grant", Missing: policy.Admin}},
+		{"not held at a location", viewer, at("a", policy.WipeAssets), policy.Decision{Want: at("a", policy.WipeAssets), Rule: "no grant", Missing: policy.Editor}},
+		{"no location would be enough", viewer, at("a", policy.ReloadWorkspace), policy.Decision{Want: everywhere(policy.ReloadWorkspace), Rule: "no grant", Missing: policy.Editor}},
+		{"nobody's access", policy.Access{}, everywhere(policy.Read), policy.Decision{Want: everywhere(policy.Read), Rule: "no grant", Missing: policy.Viewer}},
+		{"nothing wanted, though held", all, policy.Want{}, policy.Decision{Rule: "unknown permission", Missing: policy.Admin}},
+		{"nothing wanted at a location, though held", all, at("a", ""), policy.Decision{Want: at("a", ""), Rule: "unknown permission", Missing: policy.Admin}},
+		{"nobody knows it, though held", all, everywhere("no_such"), policy.Decision{Want: everywhere("no_such"), Rule: "unknown permission", Missing: policy.Admin}},
 	} {
 		if got := policy.Decide(tt.a, tt.want); got != tt.d {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.d)
@@ -274,16 +283,6 @@ func TestLadder(t *testing.T) {
 	}
 }
 
-// Until each mutation is judged by its own permission, mutating is for editors
-// and admins, and no role of the file can be given it.
-func TestMutateIsForEditors(t *testing.T) {
-	for role, want := range map[policy.Role]bool{policy.Viewer: false, policy.Launcher: false, policy.Editor: true, policy.Admin: true} {
-		if got := policy.BuiltIn(role).Has(policy.Mutate); got != want {
-			t.Errorf("%s may mutate: %v", role, got)
-		}
-	}
-}
-
 func TestCanMakeAdmin(t *testing.T) {
 	for _, tt := range []struct {
 		file   string
@@ -294,6 +293,8 @@ func TestCanMakeAdmin(t *testing.T) {
 		{"", []string{"boss@corp.com"}, true},
 		{"grants: [{ domain: corp.com, role: editor }]", nil, false},
 		{"grants: [{ domain: corp.com, role: editor }, { email: a@corp.com, role: admin }]", nil, true},
+		{"grants: [{ email: a@corp.com, role: admin, locations: ['*'] }]", nil, false},
+		{"grants: [{ email: a@corp.com, role: admin, locations: ['*'] }, { domain: corp.com, role: admin }]", nil, true},
 	} {
 		o := options(tt.file)
 		o.AdminEmails = tt.emails
@@ -341,9 +342,19 @@ func TestNewRefuses(t *testing.T) {
 		{"grants: [{ team: acme, role: viewer }]", []string{`grant 1: team "acme" must be written org/team`}},
 		{"grants: [{ team: acme/a/b, role: viewer }]", []string{`grant 1: team "acme/a/b" must be written org/team`}},
 		{"grants: [{ team: /a, role: viewer }]", []string{`grant 1: team "/a" must be written org/team`}},
-		{"grants: [{ domain: corp.com, role: editor, locations: [a] }]", []string{locations}},
-		{"grants: [{ domain: corp.com, role: editor, locations: [] }]", []string{locations}},
+		{"grants: [{ domain: corp.com, role: editor, locations: [] }]", []string{"grant 1: locations is empty"}},
 		{"grants: [{ domain: corp.com, role: editor, locations: }]", []string{"grant 1: locations is empty"}},
+		{"grants: [{ domain: corp.com, role: editor, locations: ~ }]", []string{"grant 1: locations is empty"}},
+		{"grants: [{ domain: corp.com, role: editor, locations: [''] }]", []string{"grant 1: locations has an empty entry"}},
+		{"grants: [{ domain: corp.com, role: editor, locations: [a, ~] }]", []string{"grant 1: locations has an empty entry"}},
+		{"grants: [{ domain: corp.com, role: editor, locations: [~] }]", []string{"grant 1: locations has an empty entry"}},
+		{"grants: [{ domain: corp.com, role: editor, locations: a }]", []string{"line 1: cannot unmarshal !!str"}},
+		{"grants: [{ domain: corp.com, role: editor, locations: '' }]", []string{"line 1: cannot unmarshal !!str"}},
+		{"grants: [{ domain: corp.com, role: editor, locations: { a: b } }]", []string{"line 1: cannot unmarshal !!map"}},
+		{"grants: [{ domain: corp.com, role: editor, locations: [[a]] }]", []string{"line 1: cannot unmarshal !!seq"}},
+		{"grants: [{ <<: { locations: [] }, domain: corp.com, role: editor }]", []string{"grant 1: locations is empty"}},                  // merged
+		{"roles: { r: { allow: &e [] } }\ngrants: [{ domain: d, role: editor, locations: *e }]", []string{"grant 1: locations is empty"}}, // by an alias
+		{"roles: { r: { extends: &e '' } }\ngrants: [{ domain: d, group: *e, role: editor }]", []string{"grant 1: group is empty"}},
 		{"roles: { admin: { allow: [read] } }", []string{`role "admin": the name is taken`}},
 		{"roles: { viewer: { extends: viewer } }", []string{`role "viewer": the name is taken`}},
 		{"roles: { none: { extends: viewer } }", []string{`role "none": the name is taken`}},
@@ -354,7 +365,8 @@ func TestNewRefuses(t *testing.T) {
 		{"roles: { a: { allow: [wipe_asset] } }", []string{`role "a": permission "wipe_asset" is not one that a role can be given`}},
 		{"roles: { a: { allow: [''] } }", []string{`role "a": permission "" is not one that a role can be given`}},
 		{"roles: { a: { allow: [administer] } }", []string{`role "a": permission "administer" is not one that a role can be given`}},
-		{"roles: { a: { extends: editor, allow: [mutate] } }", []string{`role "a": permission "mutate" is not one that a role can be given`}},
+		{"roles: { a: { extends: editor, allow: [unclassified_mutation] } }", []string{`role "a": permission "unclassified_mutation" is not one that a role can be given`}},
+		{"roles: { a: { extends: editor, allow: [mutate] } }", []string{`role "a": permission "mutate" is not one that a role can be given`}}, // an older release's
 		{"roles: { b: { extends: x }, a: { allow: [x] } }\ngrants: [{ role: c, domain: d }]", []string{ // all at once
 			`role "a": permission "x" is not one that a role can be given`,
 			`role "b": extends "x": it may extend viewer, launcher or editor`,
@@ -376,8 +388,6 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
-
-const locations = "grant 1: locations: roles per code location come with the next release; today a grant holds for the whole deployment"
 
 func lines(err error) []string {
 	if err == nil {
@@ -406,6 +416,7 @@ func TestNewAccepts(t *testing.T) {
 		options("# nothing but a comment\n"),
 		options("roles:\ngrants:\n"),
 		options(grants),
+		options(scopes),
 		{File: []byte("grants: [{ group: a, role: viewer }]"), GroupSlots: []string{"okta"}}, // one slot sends groups: whose they are is clear
 	} {
 		mustNew(t, o)
@@ -416,6 +427,7 @@ func FuzzNew(f *testing.F) {
 	f.Add([]byte(grants), "a@corp.com", "data-eng")
 	f.Add([]byte("grants: [{ group: '', domain: '', role: admin }]"), "", "")
 	f.Add([]byte("a: &a [*a]"), "x", "y")
+	f.Add([]byte("grants: [{ slot: okta, group: g, role: admin, locations: ['*'] }]"), "a@corp.com", "g")
 	f.Fuzz(func(t *testing.T, file []byte, email, group string) {
 		p, err := policy.New(options(string(file)))
 		if err != nil {
@@ -423,12 +435,12 @@ func FuzzNew(f *testing.F) {
 		}
 		// Whatever the file says, it gives nothing to somebody of whom nothing
 		// is known, and to nobody what no built-in role holds.
-		if a := p.Access(policy.Subject{}); a.Role != policy.Viewer || len(a.Permissions) != len(policy.BuiltIn(policy.Viewer)) {
+		if a := p.Access(policy.Subject{}); len(a.Scopes) > 0 || a.Role != policy.Viewer || len(a.Permissions) != len(policy.BuiltIn(policy.Viewer)) {
 			t.Errorf("a stranger holds %v", a.Permissions.Names())
 		}
 		a := p.Access(inGroups("okta", email, group))
 		for perm := range a.Permissions {
-			if d := policy.Decide(a, perm); !d.Allowed || d.Rule == "" {
+			if d := policy.Decide(a, policy.Want{Permission: perm}); !d.Allowed || d.Rule == "" {
 				t.Errorf("%q: %+v", perm, d)
 			}
 		}
