@@ -18,7 +18,7 @@ func tables(t *testing.T, w *world) {
 	}
 	for _, check := range checks {
 		t.Run(check.script, func(t *testing.T) {
-			cmd := exec.Command(parts.DagsterBin(t, "python"), "../dagster/testdata/"+check.script, check.argument)
+			cmd := exec.Command(parts.DagsterBin(t, parts.Newest, "python"), "../dagster/testdata/"+check.script, check.argument)
 			cmd.Env = parts.DagsterEnvironment(t, t.TempDir())
 			out, err := cmd.CombinedOutput()
 			if err != nil || !allAlike.Match(out) {

@@ -76,16 +76,16 @@ func (s *started) await(t *testing.T, pattern string, limit time.Duration) strin
 func wrap(t *testing.T, w *world) {
 	set := w.settings(t, "")
 	delete(set, "UPSTREAM")
-	home := parts.DagsterHome(t)
+	home := parts.DagsterHome(t, "dagster.yaml")
 	env := append(parts.DagsterEnvironment(t, home), set.environ(t)...)
-	child := start(t, parts.Workspace(), env, w.binary, "wrap", "--", parts.DagsterBin(t, "dagster"), "dev", "-w", "workspace.yaml")
+	child := start(t, parts.Workspace(), env, w.binary, "wrap", "--", parts.DagsterBin(t, parts.Newest, "dagster"), "dev", "-w", "workspace.yaml")
 	upstream := child.await(t, `"upstream":"http://([^"]+)"`, time.Minute)
 	s := &server{URL: "http://localhost:" + set.port(), set: set, w: w}
 	awaitDagster(t, upstream)
 
 	p := signedIn(t, s, "keycloak", parts.Editor)
 	id := p.launch(t)
-	if run, ok := parts.OpenStorage(t, home).State(t).Run(id); !ok || run.Job != "counting" {
+	if run, ok := parts.OpenStorage(t, parts.Newest, home).State(t).Run(id); !ok || run.Job != "counting" {
 		t.Errorf("launched %q, stored %+v", id, run)
 	}
 	child.Process.Signal(syscall.SIGTERM)

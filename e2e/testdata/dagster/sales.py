@@ -3,6 +3,7 @@
 import time
 
 import dagster as dg
+from evaluated import note
 
 
 @dg.asset
@@ -40,13 +41,20 @@ def counting() -> None:
     count()
 
 
+@dg.job(partitions_def=dg.StaticPartitionsDefinition(["morning", "evening"]))
+def stocktaking() -> None:
+    count()
+
+
 @dg.schedule(job=counting, cron_schedule="0 3 * * *")
 def nightly(_context):
+    note("nightly")
     return dg.RunRequest()
 
 
 @dg.sensor(job=counting)
 def watcher(_context):
+    note("watcher")
     return dg.SkipReason("nothing to do")
 
 
@@ -55,9 +63,20 @@ def customers(context: dg.AssetExecutionContext) -> str:
     return context.partition_key
 
 
+@dg.asset
+def calendar() -> list[str]:
+    return ["open"]
+
+
+@dg.asset_check(asset=orders)
+def orders_are_plenty() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
 defs = dg.Definitions(
-    assets=[orders, revenue, regions, customers],
-    jobs=[counting],
+    assets=[orders, revenue, regions, customers, calendar],
+    asset_checks=[orders_are_plenty],
+    jobs=[counting, stocktaking],
     schedules=[nightly],
     sensors=[watcher],
 )
