@@ -20,6 +20,7 @@ type Metrics struct {
 	took     prometheus.Histogram
 	events   *prometheus.CounterVec
 	dagster  *prometheus.CounterVec
+	unknown  prometheus.Counter
 }
 
 // NewMetrics makes the counters; gauges are functions that are asked when a
@@ -40,11 +41,14 @@ func NewMetrics(version string, gauges map[string]func() float64) *Metrics {
 		dagster: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dagpass_dagster_requests_total", Help: "Requests for Dagster, by class of path and what became of them.",
 		}, []string{"class", "outcome"}),
+		unknown: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "dagpass_unclassified_mutations_total", Help: "Mutations asked for that Dagpass does not know; the log names them.",
+		}),
 	}
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "dagpass_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, m.took, m.events, m.dagster, info,
+	m.registry.MustRegister(m.requests, m.took, m.events, m.dagster, m.unknown, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for name, value := range gauges {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dagpass_" + name, Help: "Read when scraped."}, value))
@@ -62,6 +66,10 @@ func (m *Metrics) Event(e models.Event) { m.events.WithLabelValues(e.Event, e.Ou
 
 // Dagster counts a request for Dagster.
 func (m *Metrics) Dagster(class, outcome string) { m.dagster.WithLabelValues(class, outcome).Inc() }
+
+// Unclassified counts a mutation that Dagpass does not know. Its name is the
+// client's choice and therefore no label.
+func (m *Metrics) Unclassified() { m.unknown.Inc() }
 
 func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

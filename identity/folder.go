@@ -13,6 +13,9 @@ import (
 const (
 	// foldAfter is how many refusals of one kind a minute stand alone.
 	foldAfter = 30
+	// foldPersonAfter is how many of one person's do, whatever their kind: the
+	// name of an operation is whatever a client writes.
+	foldPersonAfter = 300
 	// foldStrangersAfter is how many of all strangers together do, whatever
 	// addresses they come from.
 	foldStrangersAfter = 300
@@ -46,7 +49,8 @@ func (f *folder) admit(e models.Event, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if e.Actor.ID != "" {
-		return f.count(e.Actor.ID+" "+e.Event+" "+e.Operation, e, now, foldAfter)
+		person := e.Actor.ID + " " + e.Outcome
+		return f.count(person, e, now, foldPersonAfter) && f.count(person+" "+e.Event+" "+e.Operation, e, now, foldAfter)
 	}
 	return f.count("strangers", e, now, foldStrangersAfter) &&
 		f.count(neighbourhood(e.ClientIP)+" "+e.Event, e, now, foldAfter)

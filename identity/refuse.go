@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/providers"
 )
 
@@ -57,20 +58,33 @@ func fromProvider(err error) (reason string, public *models.Error) {
 	return e.Reason, ErrSignInFailed
 }
 
-// Record appends a refusal to the audit trail. Refusals of one kind by one
-// person, or by strangers of one address, become one event a minute with a
-// count where there are more than [foldAfter]: nobody can fill the database,
-// and nobody can hide another's refusal behind their own.
-func (s *Service) Record(ctx context.Context, e models.Event) error {
-	if folds(e) && !s.folder.admit(e, s.Now()) {
-		return nil
+// Record appends events to the audit trail: all of them, or with an error none.
+// Refusals of one kind by one person, or by strangers of one address, become one
+// event a minute with a count where there are more than [foldAfter]: nobody can
+// fill the database, and nobody can hide another's refusal behind their own.
+func (s *Service) Record(ctx context.Context, events ...models.Event) error {
+	var alone []models.Event
+	for _, e := range events {
+		if !folds(e) || s.folder.admit(e, s.Now()) {
+			alone = append(alone, e)
+		}
 	}
-	return s.Store.Record(ctx, e)
+	return s.Store.Record(ctx, alone...)
 }
 
-// folds tells the events that somebody who may do nothing can cause.
+// folds tells the events that somebody who may do nothing but read can cause:
+// refusals, reads that monitor mode let pass, and mutations that take nothing
+// but reading, such as Dagster's telemetry.
 func folds(e models.Event) bool {
-	return e.Outcome == models.OutcomeRefused || (e.Outcome == models.OutcomeFailed && strings.HasPrefix(e.Event, "signin."))
+	switch {
+	case e.Outcome == models.OutcomeRefused:
+		return true
+	case e.Outcome == models.OutcomeFailed && strings.HasPrefix(e.Event, "signin."):
+		return true
+	case e.Event == "dagster.read":
+		return true
+	}
+	return e.Event == "dagster.mutation" && e.Permission == string(policy.Read)
 }
 
 // recordFolded tells of the refusals that were counted, one event for each kind

@@ -12,62 +12,40 @@ import (
 	"github.com/dagpass/dagpass/policy"
 )
 
-// wish is what somebody wants of Dagster: a route, and on /graphql an
-// operation.
-type wish struct {
-	route dagster.Route
-	call  *dagster.Call
-	asset string // that a report is about
-}
-
 // pass is the proof that a wish was admitted. Only admit makes one, and nothing
 // is forwarded without one.
-type pass struct{ wish }
+type pass struct {
+	wish
+	verdict
+}
 
 // admit is the one door, for a request and for each operation on a socket: it
 // decides for the principal of the context, and records before it answers.
 func (p *Proxy) admit(ctx context.Context, w wish) (*pass, *refusal) {
-	d := w.decide(models.PrincipalOf(ctx))
-	if !d.Allowed {
-		return nil, p.turnAway(ctx, w, d, "permission_missing", notAllowed(w, d))
+	who := models.PrincipalOf(ctx)
+	v := w.decide(who)
+	if !v.Allowed && !p.suspends(w, who) {
+		return nil, p.turnAway(ctx, w, v, "", notAllowed(w, v))
 	}
-	if err := p.recordAllowed(ctx, w, d); err != nil {
+	if err := p.recordAllowed(ctx, w, v); err != nil {
 		return nil, notRecorded(err)
 	}
-	return &pass{w}, nil
+	return &pass{w, v}, nil
+}
+
+// suspends tells whether a refusal is noted only. Monitor mode suspends what
+// roles decide for people who are signed in, and nothing else.
+func (p *Proxy) suspends(w wish, who *models.Principal) bool {
+	return p.Monitor && who != nil && w.judged()
 }
 
 // turnAway records a refusal and gives it, or the one that says that recording
-// was not possible.
-func (p *Proxy) turnAway(ctx context.Context, w wish, d policy.Decision, reason string, no *refusal) *refusal {
-	if err := p.recordRefused(ctx, w, d, reason); err != nil {
+// was not possible. Without a reason, each decision has its own.
+func (p *Proxy) turnAway(ctx context.Context, w wish, v verdict, reason string, no *refusal) *refusal {
+	if err := p.recordRefused(ctx, w, v, reason); err != nil {
 		return notRecorded(err)
 	}
 	return no
-}
-
-// decide holds everything that the wish needs against the access. The first
-// refusal decides; else the last need, which is the narrowest.
-func (w wish) decide(who *models.Principal) policy.Decision {
-	var access policy.Access
-	if who != nil {
-		access = who.Access
-	}
-	d := policy.Decide(access, w.route.Need)
-	if w.call == nil || !d.Allowed {
-		return d
-	}
-	for _, need := range w.call.Needs {
-		if d = policy.Decide(access, need); !d.Allowed {
-			return d
-		}
-	}
-	return d
-}
-
-// changes tells whether the wish would change anything in Dagster.
-func (w wish) changes() bool {
-	return w.route.Class == dagster.Report || (w.call != nil && w.call.Kind == dagster.Mutation)
 }
 
 // visit is a request at the door: what the checks have found out so far.
@@ -80,7 +58,9 @@ type visit struct {
 	query string
 	// report is the body of a report, whole.
 	report []byte
-	intro  introduction
+	// out is the operation as it goes to Dagster for this person.
+	out   *dagster.Outgoing
+	intro introduction
 }
 
 // door is the checks on the way to admit, in this order.
@@ -91,6 +71,8 @@ func (p *Proxy) door() []func(*visit) *refusal {
 		p.fits,       // what Dagster has no use for is refused whatever the role
 		p.sameOrigin, // no other site acts through this browser
 		p.read,       // what is asked? what is not understood is refused whatever the role
+		p.judge,      // what would it change, and what does that take?
+		p.write,      // what goes to Dagster for this person?
 		p.introduce,  // who is it, in the words that Dagster will hear?
 	}
 }
@@ -173,7 +155,7 @@ func (p *Proxy) sameOrigin(v *visit) *refusal {
 	if len(origins) <= 1 && p.Site.SameOrigin(v.r.Header.Get("Origin"), v.r.Header.Get("Sec-Fetch-Site")) {
 		return nil
 	}
-	return p.turnAway(v.r.Context(), v.wish, policy.Decision{Permission: v.route.Need}, "foreign_origin", foreignOrigin())
+	return p.turnAway(v.r.Context(), v.wish, v.unheld(), "foreign_origin", foreignOrigin())
 }
 
 // read understands what is asked, and writes the query string anew.
@@ -232,9 +214,72 @@ func (p *Proxy) notReadable(v *visit, err error) *refusal {
 	no := notUnderstood(err)
 	if e := asDagsterError(err); e.Call != nil {
 		w := wish{route: v.route, call: e.Call}
-		return p.turnAway(v.r.Context(), w, policy.Decision{Permission: v.route.Need}, e.Reason, no)
+		return p.turnAway(v.r.Context(), w, w.unheld(), e.Reason, no)
 	}
 	return no
+}
+
+// judge finds out what the visit would change. Where only Dagster knows at which
+// code location that is, Dagster is asked; so whoever may not even read gets no
+// further than admit without it.
+func (p *Proxy) judge(v *visit) (no *refusal) {
+	ctx := v.r.Context()
+	if !v.changes() || !p.mayAsk(models.PrincipalOf(ctx), v.wish) {
+		return nil
+	}
+	if v.route.Class == dagster.Report {
+		v.deeds = p.reader.ReportDeeds(ctx, v.asset)
+	} else {
+		var err error
+		if v.deeds, err = p.reader.Deeds(ctx, v.call); err != nil {
+			return p.unfit(v, err)
+		}
+	}
+	p.note(ctx, v.deeds)
+	return nil
+}
+
+// mayAsk tells whether Dagster is asked on somebody's behalf.
+func (p *Proxy) mayAsk(who *models.Principal, w wish) bool {
+	return policy.Decide(who.Access, policy.Want{Permission: w.route.Need}).Allowed || p.Monitor
+}
+
+// unfit refuses a change that was understood and that Dagster would not take.
+func (p *Proxy) unfit(v *visit, err error) *refusal {
+	return p.turnAway(v.r.Context(), v.wish, v.unheld(), asDagsterError(err).Reason, notUnderstood(err))
+}
+
+// note tells the log once what an operator should know of.
+func (p *Proxy) note(ctx context.Context, deeds []dagster.Deed) {
+	for _, d := range deeds {
+		if d.Err != nil {
+			p.Log.WarnContext(ctx, "code location not known", "field", clip(d.Field.Name), "error", d.Err)
+			break
+		}
+	}
+	for _, d := range deeds {
+		if isUnclassified(d) {
+			p.Log.WarnContext(ctx, "mutation not classified", "field", clip(d.Field.Name))
+			p.CountUnclassified()
+		}
+	}
+}
+
+// write puts the operation into the words that go on.
+func (p *Proxy) write(v *visit) *refusal {
+	if v.call == nil {
+		return nil
+	}
+	who := models.PrincipalOf(v.r.Context())
+	writing := dagster.Writing{Access: who.Access, Untrimmed: p.Monitor}
+	if v.changes() {
+		writing.Label = p.RunLabel(who)
+	}
+	var err error
+	if v.out, err = v.call.Write(writing); err != nil {
+		return p.unfit(v, err)
+	}
+	return nil
 }
 
 // readBody reads a whole GraphQL request and no more of a larger one than it

@@ -7,13 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/dagpass/dagpass/dagster"
-	"github.com/dagpass/dagpass/models"
 )
 
 // trip is an admitted request on its way to Dagster and back.
@@ -84,7 +82,7 @@ func (t *trip) rewrite(r *httputil.ProxyRequest) {
 	t.v.intro.write(out.Header)
 	switch t.route.Class {
 	case dagster.GraphQL:
-		setCall(out, t.call)
+		setCall(out, t.call.Kind, t.v.out)
 	case dagster.Report:
 		setReport(out, t.v.report)
 	case dagster.GraphiQL:
@@ -96,14 +94,14 @@ func (t *trip) rewrite(r *httputil.ProxyRequest) {
 }
 
 // setCall is the one way in which an operation reaches Dagster.
-func setCall(out *http.Request, c *dagster.Call) {
-	body := c.Body()
+func setCall(out *http.Request, kind dagster.Kind, o *dagster.Outgoing) {
+	body := o.Body
 	out.Method = http.MethodPost
 	out.Body = io.NopCloser(bytes.NewReader(body))
 	out.ContentLength = int64(len(body))
 	out.Header["Content-Type"] = []string{"application/json"}
 	delete(out.Header, "Content-Encoding")
-	if c.Kind == dagster.Query {
+	if kind == dagster.Query {
 		// On a connection that was just closed a query may be sent again. A
 		// mutation may not, whatever its Idempotency-Key: Dagster reads none.
 		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
@@ -195,14 +193,7 @@ func (t *trip) returned(ctx context.Context) {
 		outcome = outcomeFailed
 	}
 	t.observe(t.route.Class, outcome)
-	switch {
-	case t.status == 0:
-		t.recordAnswer(ctx, t.wish, models.OutcomeFailed, t.failure)
-	case t.status >= http.StatusBadRequest:
-		t.recordAnswer(ctx, t.wish, models.OutcomeFailed, "status_"+strconv.Itoa(t.status))
-	default:
-		t.recordAnswer(ctx, t.wish, models.OutcomeOK, "")
-	}
+	t.recordAnswer(ctx)
 }
 
 // buffers lends the memory through which answers are copied.

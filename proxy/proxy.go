@@ -13,7 +13,7 @@ import (
 	"github.com/dagpass/dagpass/models"
 )
 
-// Config is what a Proxy stands on. Everything is needed.
+// Config is what a Proxy stands on. Every function is needed.
 type Config struct {
 	// Site is the public URL; its prefix is the upstream's.
 	Site     models.Site
@@ -26,8 +26,13 @@ type Config struct {
 	Alive func(ctx context.Context, p *models.Principal) (*models.Principal, error)
 	// Touch notes activity: a page load or a mutation.
 	Touch func(ctx context.Context, p *models.Principal)
-	// Record appends to the audit trail.
-	Record func(ctx context.Context, e models.Event) error
+	// Record appends to the audit trail: all events, or with an error none.
+	Record func(ctx context.Context, events ...models.Event) error
+	// RunLabel is what the runs that somebody launches are tagged with.
+	RunLabel func(p *models.Principal) string
+	// Monitor suspends what roles decide for people who are signed in: a refusal
+	// is recorded and goes on.
+	Monitor bool
 	// ALBHeaders adds the pair of headers that an AWS load balancer would.
 	ALBHeaders bool
 	// LoginURL is the path of the sign-in page, prefix included, that leads back
@@ -38,8 +43,10 @@ type Config struct {
 	Problem func(w http.ResponseWriter, r *http.Request, status int, code, title, message string, retry int)
 	// Observe counts a request by class and outcome, both from fixed sets.
 	Observe func(class dagster.Class, outcome string)
-	Log     *slog.Logger
-	Now     func() time.Time
+	// CountUnclassified counts a mutation that Dagpass does not know.
+	CountUnclassified func()
+	Log               *slog.Logger
+	Now               func() time.Time
 }
 
 // Proxy is the way to Dagster. It is an http.Handler for everything that is not
@@ -63,7 +70,8 @@ func New(c Config) (*Proxy, error) {
 	if c.Upstream.base.Host == "" {
 		return nil, errors.New("proxy: no upstream")
 	}
-	p := &Proxy{Config: c, reader: dagster.NewReader(), transport: c.Upstream.newTransport(), times: defaultTimes}
+	p := &Proxy{Config: c, transport: c.Upstream.newTransport(), times: defaultTimes}
+	p.reader = dagster.NewReader(p.ask)
 	p.checks = p.door()
 	p.forwarder = p.newForwarder()
 	p.dialer = p.newDialer()

@@ -9,47 +9,75 @@ import (
 	"github.com/dagpass/dagpass/policy"
 )
 
+// Reasons that an event of ours may give. An answer's own are GraphQL types and
+// statuses.
+const (
+	permissionMissing = "permission_missing"
+	// refusedTogether marks what would have been allowed had it come alone.
+	refusedTogether = "refused_together"
+	// wouldHaveRefused marks what monitor mode let pass.
+	wouldHaveRefused = "would_have_refused"
+)
+
+// entry is an event to be: one for each deed of a wish, so that each can be
+// found by what it changes and has the permission and the rule that decided.
+type entry struct {
+	policy.Decision
+	field           dagster.Field
+	operation       string
+	target          *models.Target
+	outcome, reason string
+	run             string
+}
+
 // recordAllowed tells the audit trail about a change before it goes on. Reads
-// that are allowed are not recorded.
-func (p *Proxy) recordAllowed(ctx context.Context, w wish, d policy.Decision) error {
-	if !w.changes() {
+// that are allowed are not recorded; those that monitor mode lets pass are.
+func (p *Proxy) recordAllowed(ctx context.Context, w wish, v verdict) error {
+	if !w.changes() && v.Allowed {
 		return nil
 	}
-	return p.record(ctx, w, models.OutcomeAllowed, "", d)
-}
-
-func (p *Proxy) recordRefused(ctx context.Context, w wish, d policy.Decision, reason string) error {
-	return p.record(ctx, w, models.OutcomeRefused, reason, d)
-}
-
-// recordAnswer tells how an admitted change went. It is too late to stop it, so
-// that a failure to record is logged; a client that left does not cancel it.
-func (p *Proxy) recordAnswer(ctx context.Context, w wish, outcome, reason string) {
-	if !w.changes() {
-		return
+	all := w.entries(v)
+	for i := range all {
+		all[i].outcome = models.OutcomeAllowed
+		if !all[i].Allowed {
+			all[i].reason = wouldHaveRefused
+		}
 	}
-	ctx = context.WithoutCancel(ctx)
-	d := w.decide(models.PrincipalOf(ctx))
-	if err := p.record(ctx, w, outcome, reason, d); err != nil {
-		p.Log.ErrorContext(ctx, "answer not recorded", "outcome", outcome, "error", err)
-	}
+	return p.record(ctx, w, all)
 }
 
-// record appends one event per root field, for a document may hold several
-// mutations and each is an operation of its own.
-func (p *Proxy) record(ctx context.Context, w wish, outcome, reason string, d policy.Decision) error {
-	e := models.NewEvent(ctx, w.event(), outcome)
-	e.Reason, e.Permission, e.Rule, e.Target = reason, string(d.Permission), d.Rule, w.target()
+func (p *Proxy) recordRefused(ctx context.Context, w wish, v verdict, reason string) error {
+	all := w.entries(v)
+	for i := range all {
+		all[i].outcome, all[i].reason = models.OutcomeRefused, reason
+		switch {
+		case reason != "":
+		case all[i].Allowed:
+			all[i].reason = refusedTogether
+		default:
+			all[i].reason = permissionMissing
+		}
+	}
+	return p.record(ctx, w, all)
+}
+
+// record appends the entries together: all of them, or none.
+func (p *Proxy) record(ctx context.Context, w wish, all []entry) error {
+	events := make([]models.Event, len(all))
+	for i, e := range all {
+		events[i] = w.newEvent(ctx, e)
+	}
+	return p.Record(ctx, events...)
+}
+
+func (w wish) newEvent(ctx context.Context, from entry) models.Event {
+	e := models.NewEvent(ctx, w.event(), from.outcome)
+	e.Reason, e.Permission, e.Rule = from.reason, string(from.Permission), from.Rule
+	e.Operation, e.Target, e.RunID = clip(from.operation), from.target, clip(from.run)
 	if who := models.PrincipalOf(ctx); who != nil {
 		e.Provider = who.Identity.Slot
 	}
-	for _, operation := range w.operations() {
-		e.Operation = operation
-		if err := p.Record(ctx, e); err != nil {
-			return err
-		}
-	}
-	return nil
+	return e
 }
 
 func (w wish) event() string {
@@ -62,6 +90,29 @@ func (w wish) event() string {
 		return "dagster.request" // refused before it was read
 	}
 	return "dagster.read"
+}
+
+// entries has one for each deed, and where it is not known what would be
+// changed, one for each operation.
+func (w wish) entries(v verdict) []entry {
+	var all []entry
+	for i, d := range w.deeds {
+		e := entry{field: d.Field, operation: d.Field.Name, target: newTarget(d.Target)}
+		if e.operation == "" {
+			e.operation = w.reportKind()
+		}
+		if e.Decision = v.Decision; i < len(v.deeds) {
+			e.Decision = v.deeds[i]
+		}
+		all = append(all, e)
+	}
+	if len(all) > 0 {
+		return all
+	}
+	for _, operation := range w.operations() {
+		all = append(all, entry{Decision: v.Decision, operation: operation, target: w.target()})
+	}
+	return all
 }
 
 // operations are the GraphQL fields, or the kind of report, or the class of
@@ -91,13 +142,32 @@ func (w wish) target() *models.Target {
 	_, id, _ := strings.Cut(strings.TrimPrefix(w.route.Path, "/"), "/")
 	switch {
 	case w.asset != "":
-		return &models.Target{Kind: "asset", ID: w.asset}
+		return newTarget(dagster.Target{Kind: "asset", ID: w.asset})
 	case id == "":
 		return nil
 	case w.route.Class == dagster.Debug:
-		return &models.Target{Kind: "run", ID: id}
+		return newTarget(dagster.Target{Kind: "run", ID: id})
 	case w.route.Class == dagster.Logs:
-		return &models.Target{Kind: "logs", ID: id}
+		return newTarget(dagster.Target{Kind: "logs", ID: id})
 	}
 	return nil
+}
+
+func newTarget(t dagster.Target) *models.Target {
+	if t == (dagster.Target{}) {
+		return nil
+	}
+	return &models.Target{Kind: t.Kind, ID: clip(t.ID), Location: clip(t.Location)}
+}
+
+// maxWord bounds what a client can write into an event, a log line or a
+// sentence with one name, in bytes.
+const maxWord = 256
+
+// clip cuts a name that a client chose.
+func clip(s string) string {
+	if len(s) <= maxWord {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxWord], "") + "…"
 }

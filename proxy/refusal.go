@@ -71,19 +71,26 @@ func foreignOrigin() *refusal {
 
 // notAllowed refuses an operation in Dagster's own shape and anything else with
 // a page or JSON.
-func notAllowed(w wish, d policy.Decision) *refusal {
+func notAllowed(w wish, v verdict) *refusal {
 	return &refusal{
 		outcome: outcomeRefused, status: http.StatusForbidden, call: w.call,
-		code: "not_allowed", title: "Not allowed", message: missing(d),
+		code: "not_allowed", title: "Not allowed", message: missing(v),
 	}
 }
 
-// missing says what would have been enough.
-func missing(d policy.Decision) string {
-	if d.Missing == policy.None {
+// missing says what would have been enough, and where.
+func missing(v verdict) string {
+	if v.Missing == policy.None {
 		return "You may not do this."
 	}
-	return "You may not do this: it takes the role " + string(d.Missing) + "."
+	text := "it takes the role " + string(v.Missing)
+	if v.Permission == policy.UnclassifiedMutation {
+		text = "Dagpass does not know the mutation " + clip(v.field) + "; " + text
+	}
+	if v.Location != "" {
+		text += " at the code location " + clip(v.Location)
+	}
+	return "You may not do this: " + text + "."
 }
 
 func notRecorded(cause error) *refusal {

@@ -78,7 +78,7 @@ type bridge struct {
 	who atomic.Pointer[models.Principal]
 	mu  sync.Mutex
 	// needs is what the operations started so far needed.
-	needs map[policy.Permission]bool
+	needs map[policy.Want]bool
 }
 
 // openSocket joins the two and returns when both have ended.
@@ -101,7 +101,7 @@ func (p *Proxy) openSocket(w http.ResponseWriter, v *visit, admitted *pass) {
 	p.observe(dagster.Socket, outcomeForwarded)
 	b := &bridge{
 		Proxy: p, ctx: v.r.Context(), opened: admitted, client: client, dagster: upstream,
-		needs: map[policy.Permission]bool{admitted.route.Need: true},
+		needs: map[policy.Want]bool{{Permission: admitted.route.Need}: true},
 	}
 	b.who.Store(v.intro.who)
 	b.run()
@@ -258,8 +258,7 @@ func (b *bridge) notReadable(ctx context.Context, m dagster.SocketMessage, err e
 		return &ending{websocket.StatusPolicyViolation, e.Reason, err}
 	}
 	w := wish{route: b.opened.route, call: e.Call}
-	d := policy.Decision{Permission: w.route.Need}
-	return b.answerRefusal(ctx, m.ID, b.turnAway(b.asNow(), w, d, e.Reason, notUnderstood(err)))
+	return b.answerRefusal(ctx, m.ID, b.turnAway(b.asNow(), w, w.unheld(), e.Reason, notUnderstood(err)))
 }
 
 // down carries Dagster's messages to the client as they come. A client that
@@ -323,7 +322,7 @@ func (b *bridge) recheck() error {
 	return b.stillMay(who)
 }
 
-func (b *bridge) hold(needs []policy.Permission) {
+func (b *bridge) hold(needs []policy.Want) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, need := range needs {
@@ -332,13 +331,16 @@ func (b *bridge) hold(needs []policy.Permission) {
 }
 
 // stillMay judges all operations once more. One that lost its permission ends
-// the socket; the app opens another and is told which.
+// the socket; the app opens another and is told which. Monitor mode ends none.
 func (b *bridge) stillMay(who *models.Principal) error {
+	if b.Monitor {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for need := range b.needs {
 		if !policy.Decide(who.Access, need).Allowed {
-			return &ending{websocket.StatusPolicyViolation, "permission_lost", fmt.Errorf("permission %s", need)}
+			return &ending{websocket.StatusPolicyViolation, "permission_lost", fmt.Errorf("permission %s", need.Permission)}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -33,26 +34,40 @@ const (
 // keeps its hands off everything but tx and what it sets anew on every run,
 // and off the Store above all: on SQLite there is one connection that writes.
 func (s *Store) Change(ctx context.Context, fn func(tx *Tx) (models.Event, error)) error {
-	var e models.Event
-	err := s.transact(ctx, func(db *gorm.DB) (err error) {
-		if e, err = fn(&Tx{db}); err != nil {
-			return err
-		}
-		e, err = chain(db, e)
-		return err
+	return s.append(ctx, func(tx *Tx) ([]models.Event, error) {
+		e, err := fn(tx)
+		return []models.Event{e}, err
 	})
-	if err == nil && s.OnEvent != nil {
-		s.OnEvent(e)
-	}
-	return err
 }
 
-// Record appends an event while nothing else changes: a refusal, for example.
-// It is written even if whoever was refused has hung up.
-func (s *Store) Record(ctx context.Context, e models.Event) error {
+// Record appends events while nothing else changes: a refusal, for example. All
+// of them are written or none. They are written even if whoever was refused has
+// hung up.
+func (s *Store) Record(ctx context.Context, events ...models.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()
-	return s.Change(ctx, func(*Tx) (models.Event, error) { return e, nil })
+	return s.append(ctx, func(*Tx) ([]models.Event, error) { return events, nil })
+}
+
+func (s *Store) append(ctx context.Context, fn func(tx *Tx) ([]models.Event, error)) error {
+	var events []models.Event
+	err := s.transact(ctx, func(db *gorm.DB) (err error) {
+		if events, err = fn(&Tx{db}); err != nil {
+			return err
+		}
+		events, err = chain(db, events)
+		return err
+	})
+	if err != nil || s.OnEvent == nil {
+		return err
+	}
+	for _, e := range events {
+		s.OnEvent(e)
+	}
+	return nil
 }
 
 func (s *Store) transact(ctx context.Context, fn func(*gorm.DB) error) (err error) {
@@ -98,32 +113,40 @@ type chainHead struct {
 	Hash string
 }
 
-// chain appends the event and gives it back with id and time. It comes last in
-// a transaction, because whoever holds the head makes all others wait, and
+// chain appends the events and gives them back with id and time. It comes last
+// in a transaction, because whoever holds the head makes all others wait, and
 // because a lock that everybody takes last cannot be part of a deadlock.
-func chain(db *gorm.DB, e models.Event) (models.Event, error) {
-	if e.Event == "" {
-		return e, errSilent
+func chain(db *gorm.DB, said []models.Event) ([]models.Event, error) {
+	if slices.ContainsFunc(said, func(e models.Event) bool { return e.Event == "" }) {
+		return nil, errSilent
 	}
 	var head chainHead
 	if err := locked(db).Where("id = ?", 1).Take(&head).Error; err != nil {
-		return e, doing("audit chain", err)
+		return nil, doing("audit chain", err)
 	}
-	e.ID = cmp.Or(e.ID, models.NewID())
-	e.Time = stamp(e.Time)
-	link, err := models.NewLink(models.Link{Seq: head.Seq, Hash: head.Hash}, e)
-	if err != nil {
-		return e, doing("audit chain", err)
+	last := models.Link{Seq: head.Seq, Hash: head.Hash}
+	events, rows := make([]models.Event, len(said)), make([]eventRow, len(said))
+	for i, e := range said {
+		e.ID, e.Time = cmp.Or(e.ID, models.NewID()), stamp(e.Time)
+		link, err := models.NewLink(last, e)
+		if err != nil {
+			return nil, doing("audit chain", err)
+		}
+		last, events[i] = link, e
+		rows[i] = eventRow{Link: link, Time: e.Time, Event: e.Event, Outcome: e.Outcome, ActorID: e.Actor.ID, RequestID: e.RequestID}
 	}
-	return e, doing("audit chain", extend(db, link, e))
+	return events, doing("audit chain", extend(db, rows, last))
 }
 
-func extend(db *gorm.DB, link models.Link, e models.Event) error {
-	row := &eventRow{Link: link, Time: e.Time, Event: e.Event, Outcome: e.Outcome, ActorID: e.Actor.ID, RequestID: e.RequestID}
-	if err := db.Create(row).Error; err != nil {
+// rowsAtOnce bounds one statement: databases take so many parameters and no
+// more.
+const rowsAtOnce = 500
+
+func extend(db *gorm.DB, rows []eventRow, last models.Link) error {
+	if err := db.CreateInBatches(rows, rowsAtOnce).Error; err != nil {
 		return err
 	}
-	head := &chainHead{Seq: link.Seq, Hash: link.Hash}
+	head := &chainHead{Seq: last.Seq, Hash: last.Hash}
 	return one(db.Model(head).Where("id = ?", 1).Select("seq", "hash").Updates(head))
 }
 

@@ -125,11 +125,14 @@ func (a *app) newProxy(pages *handlers.Pages) (*proxy.Proxy, error) {
 	return proxy.New(proxy.Config{
 		Site: a.site, Upstream: a.cfg.upstream,
 		Sign: a.identity.Assertion, Alive: a.identity.Still, Touch: a.identity.Touch, Record: a.identity.Record,
-		ALBHeaders: a.cfg.ALBHeaders,
-		LoginURL:   func(next string) string { return a.site.Prefix() + "/auth/login?next=" + url.QueryEscape(next) },
-		Problem:    pages.Problem,
-		Observe:    func(class dagster.Class, outcome string) { a.metrics.Dagster(string(class), outcome) },
-		Log:        a.log, Now: now,
+		RunLabel:          func(p *models.Principal) string { return a.identity.RunLabel(identity.Label(a.cfg.RunLabel), p) },
+		Monitor:           !a.cfg.Enforce,
+		ALBHeaders:        a.cfg.ALBHeaders,
+		LoginURL:          func(next string) string { return a.site.Prefix() + "/auth/login?next=" + url.QueryEscape(next) },
+		Problem:           pages.Problem,
+		Observe:           func(class dagster.Class, outcome string) { a.metrics.Dagster(string(class), outcome) },
+		CountUnclassified: a.metrics.Unclassified,
+		Log:               a.log, Now: now,
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/joho/godotenv"
 
+	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/proxy"
@@ -44,6 +45,8 @@ type Config struct {
 	AdminEmails   list          `env:"ADMIN_EMAILS"`
 	DefaultRole   string        `env:"DEFAULT_ROLE" envDefault:"viewer"`
 	Policy        string        `env:"POLICY"`
+	Enforce       bool          `env:"ENFORCE" envDefault:"true"`
+	RunLabel      string        `env:"RUN_LABEL" envDefault:"email"`
 	ALBHeaders    bool          `env:"ALB_HEADERS" envDefault:"false"`
 	MetricsToken  models.Secret `env:"METRICS_TOKEN"`
 	MetricsListen string        `env:"METRICS_LISTEN"`
@@ -348,6 +351,7 @@ func (l *loader) check(c *Config) {
 	l.checkSlots(c)
 	l.checkProviders(c)
 	l.checkPolicy(c)
+	l.checkRunLabel(c)
 }
 
 func (l *loader) checkListen(c *Config) {
@@ -529,6 +533,12 @@ func (l *loader) checkPolicy(c *Config) {
 		l.bad("%s%s: %s", prefix, name, problem)
 	}
 	c.policy = p
+}
+
+func (l *loader) checkRunLabel(c *Config) {
+	if _, ok := identity.ParseLabel(c.RunLabel); !ok {
+		l.bad("%sRUN_LABEL must be email, name or pseudonym", prefix)
+	}
 }
 
 // split takes apart what errors.Join joined.
