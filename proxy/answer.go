@@ -1,12 +1,81 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
+	"github.com/dagpass/dagpass/dagster"
 	"github.com/dagpass/dagpass/models"
 )
+
+const (
+	// maxTold is the largest answer to a mutation that is read, maxTrimmed that
+	// to a query, in bytes. A larger one passes as it comes: nothing is given
+	// away by that, see dagster.Outgoing.
+	maxTold    = 16 << 20
+	maxTrimmed = 32 << 20
+	// firstRead is what is set aside at most for an answer whose length is
+	// announced, in bytes.
+	firstRead = 1 << 20
+)
+
+// errBrokenAnswer is an answer that ended too early. What Dagster did is not
+// known then.
+var errBrokenAnswer = errors.New("the answer broke off")
+
+// answerUnread is the reason of an outcome that the status alone tells.
+const answerUnread = "answer_unread"
+
+// edit puts what is only ours out of Dagster's answer, and keeps what became of
+// a change.
+func (t *trip) edit(res *http.Response) error {
+	if encoding := res.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil // it was asked for without one: what this is, nobody knows
+	}
+	limit := maxTrimmed
+	if t.changes() {
+		limit = maxTold
+	}
+	body, err := readAnswer(res, limit)
+	if err != nil {
+		return errors.Join(errBrokenAnswer, err)
+	}
+	if len(body) > limit {
+		res.Body = rejoined{io.MultiReader(bytes.NewReader(body), res.Body), res.Body}
+		return nil
+	}
+	_ = res.Body.Close() // read to its end
+	body, t.results = t.v.out.Answer(body)
+	replaceBody(res, body)
+	return nil
+}
+
+// readAnswer reads one byte more than the limit of an answer that is larger.
+func readAnswer(res *http.Response, limit int) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(res.ContentLength, 0), firstRead)) + bytes.MinRead)
+	_, err := b.ReadFrom(io.LimitReader(res.Body, int64(limit)+1))
+	return b.Bytes(), err
+}
+
+// rejoined is an answer of which the beginning was read already.
+type rejoined struct {
+	io.Reader
+	io.Closer
+}
+
+func replaceBody(res *http.Response, body []byte) {
+	res.Body, res.ContentLength, res.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	for _, name := range []string{"Content-Encoding", "Etag", "Trailer"} {
+		delete(res.Header, name)
+	}
+	res.Trailer = nil
+	res.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
+}
 
 // recordAnswer tells how an admitted change went. It is too late to stop it, so
 // that a failure to record is logged; a client that left does not cancel it.
@@ -20,22 +89,82 @@ func (t *trip) recordAnswer(ctx context.Context) {
 	}
 }
 
-// outcomes are the entries of the wish with what became of each.
+// outcomes are the entries of the wish with what became of each: by Dagster's
+// status, and where its answer was read, by what that says.
 func (t *trip) outcomes() []entry {
 	all := t.entries(t.verdict)
 	for i := range all {
 		all[i].outcome, all[i].reason = t.outcome()
 	}
+	for _, r := range t.results {
+		all = tell(all, r)
+	}
 	return all
 }
 
-// outcome is what Dagster's status says of a change.
 func (t *trip) outcome() (outcome, reason string) {
 	switch {
 	case t.status == 0:
 		return models.OutcomeFailed, t.failure
 	case t.status >= http.StatusBadRequest:
 		return models.OutcomeFailed, "status_" + strconv.Itoa(t.status)
+	case t.v.out != nil && t.v.out.Edits && t.results == nil:
+		return models.OutcomeOK, answerUnread
 	}
 	return models.OutcomeOK, ""
+}
+
+// tell writes what became of a field into its entries. Runs are in the order of
+// the things that were to be run; where there are more or fewer of them, each
+// gets an entry of its own.
+func tell(all []entry, r dagster.Result) []entry {
+	var mine []*entry
+	for i := range all {
+		if all[i].field == r.Field {
+			mine = append(mine, &all[i])
+		}
+	}
+	for i, e := range mine {
+		if r.Failure != "" {
+			e.outcome, e.reason = models.OutcomeFailed, clip(r.Failure)
+		}
+		e.backfill(r.Backfill)
+		if len(r.Runs) == len(mine) {
+			e.run = r.Runs[i]
+		}
+	}
+	if len(mine) == 0 || len(r.Runs) == len(mine) {
+		return all
+	}
+	like := *mine[0]
+	if len(mine) > 1 && r.Backfill == "" {
+		like.target = nil // which of them a run belongs to is not known
+	}
+	return append(all, runs(like, r.Runs)...)
+}
+
+// backfill makes the target the backfill that was launched, if one was.
+func (e *entry) backfill(id string) {
+	if id == "" {
+		return
+	}
+	target := models.Target{Kind: "backfill", ID: clip(id)}
+	if e.target != nil {
+		target.Location = e.target.Location
+	}
+	e.target = &target
+}
+
+// maxRuns bounds how many runs are told one by one. One backfill is told by its
+// own id, and so are its runs in Dagster.
+const maxRuns = 1000
+
+// runs are entries for what was launched.
+func runs(like entry, ids []string) []entry {
+	var all []entry
+	for _, id := range ids[:min(len(ids), maxRuns)] {
+		like.run, like.outcome, like.reason = id, models.OutcomeOK, ""
+		all = append(all, like)
+	}
+	return all
 }

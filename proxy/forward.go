@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,8 @@ type trip struct {
 	status int
 	// failure is a fixed word where Dagster gave no answer.
 	failure string
+	// results are what Dagster's answer says of a change; nil if it was not read.
+	results []dagster.Result
 	// whole tells that the answer went out to its end.
 	whole bool
 }
@@ -101,6 +104,9 @@ func setCall(out *http.Request, kind dagster.Kind, o *dagster.Outgoing) {
 	out.ContentLength = int64(len(body))
 	out.Header["Content-Type"] = []string{"application/json"}
 	delete(out.Header, "Content-Encoding")
+	if o.Edits {
+		out.Header["Accept-Encoding"] = []string{"identity"}
+	}
 	if kind == dagster.Query {
 		// On a connection that was just closed a query may be sent again. A
 		// mutation may not, whatever its Idempotency-Key: Dagster reads none.
@@ -141,6 +147,9 @@ func (t *trip) receive(res *http.Response) error {
 		h["Cache-Control"] = private
 	}
 	protect(h, t.route.Sandbox)
+	if t.v.out != nil && t.v.out.Edits {
+		return t.edit(res)
+	}
 	return nil
 }
 
@@ -175,12 +184,15 @@ func keepCookies(h http.Header) {
 // unanswered is where a request ends to which Dagster gave no answer.
 func (t *trip) unanswered(w http.ResponseWriter, _ *http.Request, err error) {
 	t.status = 0
-	if t.v.r.Context().Err() != nil {
+	if t.v.r.Context().Err() != nil && !t.changes() { // a change goes on without them
 		t.failure = "client_left"
 		w.WriteHeader(http.StatusBadGateway) // for the access log; nobody else is there
 		return
 	}
 	no := dagsterDown(err)
+	if errors.Is(err, errBrokenAnswer) {
+		no = answerBroken(err)
+	}
 	t.failure = no.code
 	t.sendRefusal(w, t.v, no)
 }

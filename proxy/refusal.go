@@ -117,6 +117,14 @@ func dagsterDown(cause error) *refusal {
 	}
 }
 
+func answerBroken(cause error) *refusal {
+	return &refusal{
+		outcome: outcomeFailed, status: http.StatusBadGateway, cause: cause,
+		code: "answer_broken", title: "Dagster's answer broke off",
+		message: "Whether anything was changed is not known. Please look before you try again.",
+	}
+}
+
 // notUnderstood takes the words from the error of package dagster.
 func notUnderstood(err error) *refusal {
 	e := asDagsterError(err)

@@ -90,6 +90,9 @@ func (a *app) gauges() map[string]func() float64 {
 	return map[string]func() float64{
 		"users":    count(func(c store.Counts) int64 { return c.Users }),
 		"sessions": count(func(c store.Counts) int64 { return c.Sessions }),
+		// How many mutations of this Dagster we do not know; -1 until it told.
+		"unclassified_fields": func() float64 { return float64(a.lookout.unclassified.Load()) },
+		"monitor_mode":        func() float64 { return map[bool]float64{false: 1}[a.cfg.Enforce] },
 	}
 }
 
@@ -112,7 +115,7 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	if err != nil {
 		return err
 	}
-	a.lookout = newLookout(door.Transport(), a.cfg.upstream, a.identity)
+	a.lookout = newLookout(a, door)
 	a.server = handlers.New(handlers.Config{
 		Identity: a.identity, Pages: pages, Proxy: door, CleanPath: dagster.CleanPath,
 		Ready: a.store.Ready, Around: a.lookout.around, Trusted: a.cfg.trusted,
@@ -267,6 +270,13 @@ type lookout struct {
 	dagster   string // address of Dagster's /server_info
 	providers func(context.Context) []identity.ProviderState
 	last      atomic.Pointer[handlers.Around]
+
+	// schema lists the mutations of this Dagster that we do not know; asked is
+	// the version that it was last asked of, unclassified how many there are.
+	schema       func(context.Context) ([]string, error)
+	asked        string
+	unclassified atomic.Int64
+	log          *slog.Logger
 }
 
 const (
@@ -275,9 +285,13 @@ const (
 	probeFor   = 3 * time.Second
 )
 
-func newLookout(t http.RoundTripper, up proxy.Upstream, s *identity.Service) *lookout {
-	p := &lookout{client: &http.Client{Transport: t}, dagster: up.URL("/server_info"), providers: s.Providers}
+func newLookout(a *app, door *proxy.Proxy) *lookout {
+	p := &lookout{
+		client: &http.Client{Transport: door.Transport()}, dagster: a.cfg.upstream.URL("/server_info"),
+		providers: a.identity.Providers, schema: door.Unclassified, log: a.log,
+	}
 	p.last.Store(&handlers.Around{})
+	p.unclassified.Store(-1)
 	return p
 }
 
@@ -285,10 +299,31 @@ func (p *lookout) around() handlers.Around { return *p.last.Load() }
 
 // ask never fails: that somebody does not answer is an answer.
 func (p *lookout) ask(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, probeFor)
+	bounded, cancel := context.WithTimeout(ctx, probeFor)
 	defer cancel()
-	p.last.Store(&handlers.Around{Dagster: p.askDagster(ctx), Providers: p.providers(ctx)})
+	around := &handlers.Around{Dagster: p.askDagster(bounded), Providers: p.providers(bounded)}
+	p.last.Store(around)
+	// p.askSchema(ctx, around.Dagster.Version)
 	return nil
+}
+
+// askSchema looks for mutations that nobody has classified, at the start and
+// whenever Dagster has become another. They are for admins alone, and an
+// operator should know before an editor complains.
+func (p *lookout) askSchema(ctx context.Context, version string) {
+	if version == "" || version == p.asked {
+		return
+	}
+	unknown, err := p.schema(ctx)
+	if err != nil {
+		p.log.Debug("Dagster's schema is not known yet", "error", err) // it is asked again in seconds
+		return
+	}
+	p.asked = version
+	p.unclassified.Store(int64(len(unknown)))
+	if len(unknown) > 0 {
+		p.log.Warn("mutations of this Dagster are not classified and are for admins alone", "dagster", version, "mutations", unknown)
+	}
 }
 
 func (p *lookout) askDagster(ctx context.Context) (status handlers.DagsterStatus) {

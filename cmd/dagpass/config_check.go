@@ -152,6 +152,9 @@ func (p provider) openToAll() bool {
 // warnings is what an operator should hear at every start.
 func (c *Config) warnings() []string {
 	var all []string
+	if !c.Enforce {
+		all = append(all, "monitor mode (DAGPASS_ENFORCE=false): what a role forbids is recorded and done all the same")
+	}
 	for _, p := range c.providers() {
 		if p.openToAll() {
 			all = append(all, "the provider "+p.slot+" lets in anybody in the world with an account there, for its list says *")
