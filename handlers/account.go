@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/views"
 )
 
@@ -18,8 +20,22 @@ func (s *Server) me(c echo.Context) error {
 	if p == nil {
 		return identity.ErrUnauthenticated
 	}
-	s.Pages.json(c.Response(), c.Request(), http.StatusOK, newMe(p))
+	s.Pages.json(c.Response(), c.Request(), http.StatusOK, newMe(p, s.rolesAt(c.Request().Context(), p.Access)))
 	return nil
+}
+
+// rolesAt maps each code location where somebody has a role to that role.
+func (s *Server) rolesAt(ctx context.Context, a policy.Access) map[string]string {
+	roles := map[string]string{}
+	if s.Locations == nil {
+		return roles
+	}
+	for _, location := range s.Locations(ctx) {
+		if role := a.RoleAt(location); role != policy.None {
+			roles[location] = string(role)
+		}
+	}
+	return roles
 }
 
 type me struct {
@@ -33,15 +49,15 @@ type me struct {
 	// Role is the highest built-in role held deployment-wide.
 	Role        string   `json:"role"`
 	Permissions []string `json:"permissions"`
-	// Locations maps a code location to the role there.
+	// Locations maps every code location that Dagster knows now to the role there.
 	Locations map[string]string `json:"locations"`
 	Session   struct {
 		ExpiresAt time.Time `json:"expires_at"`
 	} `json:"session"`
 }
 
-func newMe(p *models.Principal) me {
-	m := me{Role: string(p.Access.Role), Permissions: p.Access.Permissions.Names(), Locations: map[string]string{}}
+func newMe(p *models.Principal, locations map[string]string) me {
+	m := me{Role: string(p.Access.Role), Permissions: p.Access.Permissions.Names(), Locations: locations}
 	m.User.ID, m.User.Name, m.User.Email = p.User.ID, p.User.Name, p.User.Email
 	m.User.Provider, m.User.Groups = p.Identity.Slot, append([]string{}, p.Identity.Claims.Groups...)
 	m.Session.ExpiresAt = p.ExpiresAt
@@ -66,7 +82,7 @@ func (s *Server) accountPage(p *models.Principal, sessions []models.Session) vie
 	page := views.Account{
 		Site: s.viewSite(), Name: p.User.Label(), Email: p.User.Email, Provider: s.label(p.Identity.Slot),
 		Role: string(p.Access.Role), Groups: p.Identity.Claims.Groups, Permissions: p.Access.Permissions.Names(),
-		SignedInAt: p.SignedInAt, ExpiresAt: p.ExpiresAt,
+		SignedInAt: p.SignedInAt, ExpiresAt: p.ExpiresAt, Scopes: accountScopes(p.Access),
 	}
 	for _, session := range sessions {
 		page.Sessions = append(page.Sessions, views.AccountSession{
@@ -75,6 +91,24 @@ func (s *Server) accountPage(p *models.Principal, sessions []models.Session) vie
 		})
 	}
 	return page
+}
+
+// accountScopes lists what somebody may do besides at some code locations only.
+func accountScopes(a policy.Access) (all []views.AccountScope) {
+	for _, scope := range a.Scopes {
+		if len(scope.Permissions) == 0 {
+			continue // it only reads, which it does everywhere
+		}
+		shown := views.AccountScope{Role: string(scope.Role())}
+		if shown.Role == "" {
+			shown.Permissions = scope.Permissions.Names()
+		}
+		for _, pattern := range scope.Locations {
+			shown.Locations = append(shown.Locations, string(pattern))
+		}
+		all = append(all, shown)
+	}
+	return all
 }
 
 // label is what people call a provider.

@@ -80,13 +80,23 @@ func newSite(t *testing.T, edit ...func(*handlers.Config)) *site {
 	return s
 }
 
+// rules make Ada, whom every browser signs in, more than a viewer at some code
+// locations.
+const rules = `
+roles: { starter: { extends: viewer, allow: [start_schedule] } }
+grants:
+  - { email: ada@example.com, role: editor, locations: ["marketing*"] }
+  - { email: ada@example.com, role: starter, locations: [sales] }
+  - { email: ada@example.com, role: viewer, locations: [finance] }
+`
+
 func newService(t *testing.T, idp *providertest.Server, public models.Site, log *slog.Logger) *identity.Service {
 	t.Helper()
 	ring, err := identity.NewKeyring(make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := policy.New(policy.Options{DefaultRole: policy.Viewer})
+	rules, err := policy.New(policy.Options{DefaultRole: policy.Viewer, File: []byte(rules)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +202,42 @@ func TestSignInAndOut(t *testing.T) {
 	}
 	if a := b.do("GET", "/auth/me"); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("me after: %d", a.StatusCode)
+	}
+}
+
+func TestRolesAtLocations(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		locations func(context.Context) []string
+		want      string
+	}{
+		{"several", func(context.Context) []string { return []string{"marketing_eu", "sales", "finance", "other"} },
+			`"locations":{"finance":"viewer","marketing_eu":"editor","other":"viewer","sales":"viewer"}`},
+		{"Dagster is down", func(context.Context) []string { return nil }, `"locations":{}`},
+		{"nobody to ask", nil, `"locations":{}`},
+	} {
+		b := newSite(t, func(c *handlers.Config) { c.Locations = tt.locations }).browser()
+		b.signIn()
+		if a := b.do("GET", "/auth/me"); !strings.Contains(a.body, tt.want) || !strings.Contains(a.body, `"role":"viewer"`) {
+			t.Errorf("%s: %s", tt.name, a.body)
+		}
+	}
+}
+
+func TestAccountTellsOfLocations(t *testing.T) {
+	b := newSite(t).browser()
+	b.signIn()
+	page := b.page("/auth/account").body
+	_, page, _ = strings.Cut(page, `id="scopes"`)
+	for word, want := range map[string]bool{
+		"marketing*": true, "Role: editor": true, "sales": true, "start_schedule": true,
+		"finance":      false, // a viewer's grant adds nothing to what is read everywhere
+		"wipe_assets":  false, // the role says it
+		"Role: viewer": false,
+	} {
+		if strings.Contains(page, word) != want {
+			t.Errorf("%q: %v", word, !want)
+		}
 	}
 }
 

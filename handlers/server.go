@@ -26,6 +26,9 @@ type Config struct {
 	Ready func(ctx context.Context) error
 	// Around tells how Dagster and the providers were when they were last asked.
 	Around func() Around
+	// Locations are the names of all code locations, as Dagster knows them; none
+	// while it does not answer. Nil is none.
+	Locations func(ctx context.Context) []string
 	// Trusted are the proxies whose X-Forwarded-* are believed.
 	Trusted []netip.Prefix
 	Metrics *Metrics

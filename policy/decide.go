@@ -38,6 +38,17 @@ func (s Scope) At(location string) bool {
 	return slices.ContainsFunc(s.Locations, func(p Pattern) bool { return p.Matches(location) })
 }
 
+// Role is the built-in role that holds at the scope's locations exactly what
+// the scope does; None where no role does.
+func (s Scope) Role() Role {
+	for _, rung := range ladder {
+		if there := BuiltIn(rung.role).and(located); there.holds(s.Permissions) && s.Permissions.holds(there) {
+			return rung.role
+		}
+	}
+	return None
+}
+
 // RoleAt is the highest built-in role held at a code location, by what of a
 // role can be held at one: reading, and the permissions that Dagster asks per
 // location. Without a location it is the role in the whole deployment.

@@ -149,6 +149,18 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+func TestRoleOfScope(t *testing.T) {
+	for group, want := range map[string]policy.Role{
+		"marketing": policy.Editor, "boss": policy.Admin, "finance": policy.Launcher,
+		"keep":  policy.Admin, // all that an admin holds at a location
+		"start": policy.None,
+	} {
+		if got := member(t, group).Scopes[0].Role(); got != want {
+			t.Errorf("%s: %q", group, got)
+		}
+	}
+}
+
 func TestAnywhere(t *testing.T) {
 	for _, tt := range []struct {
 		group string

@@ -62,12 +62,20 @@ type Account struct {
 	Groups      []string
 	Sessions    []AccountSession
 	Permissions []string
+	Scopes      []AccountScope // what they may do besides, at some code locations only
 	SignedInAt  time.Time
 	ExpiresAt   time.Time // when this session ends at the latest
 }
 
 // Component renders the page.
 func (p Account) Component() templ.Component { return accountPage(p) }
+
+// AccountScope is what a person may do at some code locations.
+type AccountScope struct {
+	Locations   []string // names, in which * stands for any characters
+	Role        string   // the built-in role it comes to; "" where it is no whole role
+	Permissions []string // shown where there is no role
+}
 
 // AccountSession is one browser in which the person is signed in.
 type AccountSession struct {

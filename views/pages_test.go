@@ -41,6 +41,9 @@ func TestPagesSay(t *testing.T) {
 		{"account time in UTC", account(), "time", "1 Feb 2026, 02:04 UTC", "datetime", "2026-02-01T02:04:05Z"},
 		{"current session", account(), "li .badge", "This browser", "", ""},
 		{"folded groups", account(), "summary", "Show 3 more", "", ""},
+		{"role at a location", scoped(), "#scopes > li p", "Role: editor", "", ""},
+		{"location of a role", scoped(), "#scopes > li .chip", "marketing*", "", ""},
+		{"permission at a location", scoped(), "#scopes > li:nth-child(2) .chip:contains(start_schedule)", "start_schedule", "", ""},
 		{"sign-out asks", views.SignOut{SignedInAs: "ada"}.Component(), "main form button", "Sign out", "type", "submit"},
 		{"sign-out says who", views.SignOut{SignedInAs: "ada"}.Component(), "main strong", "ada", "", ""},
 	} {
@@ -59,6 +62,8 @@ func TestPagesCount(t *testing.T) {
 		selector string
 		want     int
 	}{
+		{"a whole role is not told in pieces", scoped(), "#scopes .chip:contains(hidden)", 0},
+		{"nothing at locations", account(), "#scopes", 0},
 		{"every provider has its button", login(button("google"), button("github"), down()), ".provider", 3},
 		{"one that is down cannot be followed", login(down()), "a.provider", 0},
 		{"no notice unless there is one", login(button("oidc")), ".notice", 0},
@@ -106,4 +111,11 @@ func account() templ.Component {
 		SignedInAt: time.Date(2026, time.February, 1, 11, 4, 5, 0, tokyo), Permissions: nil,
 		Sessions: []views.AccountSession{{Device: "Firefox", Current: true, Since: time.Unix(1e9, 0)}},
 	}.Component()
+}
+
+func scoped() templ.Component {
+	return views.Account{Scopes: []views.AccountScope{
+		{Locations: []string{"marketing*"}, Role: "editor", Permissions: []string{"hidden"}},
+		{Locations: []string{"sales"}, Permissions: []string{"start_schedule"}},
+	}}.Component()
 }

@@ -124,6 +124,11 @@ func accounts() []Page {
 			Groups: []string{"data-platform", "analytics"}, Sessions: sessions(), Permissions: permissions(),
 			SignedInAt: at(0), ExpiresAt: at(24 * time.Hour),
 		}),
+		page("scoped", views.Account{
+			Site: site(), Name: "Ada Lovelace", Email: "ada@example.com", Provider: "Google", Role: "viewer",
+			Groups: []string{"marketing"}, Sessions: sessions(), Permissions: []string{"read", "read_logs"}, Scopes: scopes(),
+			SignedInAt: at(0), ExpiresAt: at(24 * time.Hour),
+		}),
 		page("bare", views.Account{Site: site(), Email: "nobody@example.com"}),
 		page("crowded", views.Account{
 			Site: prefixed(), Name: strings.Repeat("Maximiliane ", 10), Email: strings.Repeat("m", 120) + "@example.com", Provider: strings.Repeat("Provider", 20),
@@ -133,7 +138,15 @@ func accounts() []Page {
 		page("hostile", views.Account{
 			Site: prefixed(), Name: Markup, Email: Markup, Provider: Markup, Role: Markup, Groups: []string{Markup},
 			Sessions: []views.AccountSession{{Device: Markup, Address: Markup, Method: Markup}}, Permissions: []string{Markup},
+			Scopes: []views.AccountScope{{Locations: []string{Markup}, Role: Markup}, {Locations: []string{Markup}, Permissions: []string{Markup}}},
 		}),
+	}
+}
+
+func scopes() []views.AccountScope {
+	return []views.AccountScope{
+		{Locations: []string{"marketing*", "shared"}, Role: "editor"},
+		{Locations: []string{"sales"}, Permissions: []string{"launch_pipeline_execution", "start_schedule"}},
 	}
 }
 
