@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,6 +146,53 @@ func TestRefusalIsRecordedAlthoughTheRefusedHasHungUp(t *testing.T) {
 		}
 		if events := len(unbroken(t, s)); events != 1 {
 			t.Errorf("%d events, want 1", events)
+		}
+	})
+}
+
+// Several events are one change: all of them stand behind each other in the
+// chain, in their order, or none is there.
+func TestEventsAreRecordedTogether(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		const many = 1203 // more than one statement takes
+		var heard []string
+		s.OnEvent = func(e models.Event) { heard = append(heard, e.Operation) }
+		events := make([]models.Event, many)
+		for i := range events {
+			events[i] = models.Event{Event: "dagster.mutation", Operation: strconv.Itoa(i)}
+		}
+		if err := s.Record(t.Context(), events...); err != nil {
+			t.Fatal(err)
+		}
+		links := unbroken(t, s)
+		if len(links) != many || len(heard) != many || heard[many-1] != "1202" || !strings.Contains(links[700].Body, `"operation":"700"`) {
+			t.Fatalf("%d links, told of %d", len(links), len(heard))
+		}
+		if err := s.Record(t.Context(), append(events[:700:700], models.Event{})...); err == nil {
+			t.Error("an event without a name was recorded among others")
+		}
+		if err := s.Record(t.Context()); err != nil || len(unbroken(t, s)) != many || len(heard) != many {
+			t.Errorf("%v: %d events, told of %d, want %d", err, len(unbroken(t, s)), len(heard), many)
+		}
+	})
+}
+
+// What the database refuses of several events leaves none of the others.
+func TestEventsThatCollideLeaveNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		signedIn(t, s, "ada")
+		if err := s.Writer().Exec("INSERT INTO events (seq, previous, hash, body, time, event, outcome, actor_id, request_id) VALUES (602, '', '', '', ?, '', '', '', '')", noon()).Error; err != nil {
+			t.Fatal(err)
+		}
+		events := make([]models.Event, 700)
+		for i := range events {
+			events[i] = said()
+		}
+		if err := s.Record(t.Context(), events...); err == nil {
+			t.Error("no error")
+		}
+		if n := count(t, s, "events"); n != 2 {
+			t.Errorf("%d events, want 2", n)
 		}
 	})
 }
