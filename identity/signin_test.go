@@ -270,6 +270,70 @@ func TestFoldsArePersonal(t *testing.T) {
 	}
 }
 
+// What somebody can cause who may do nothing but read becomes one event a minute;
+// what changes something, or would, never does.
+func TestWhatFolds(t *testing.T) {
+	const many = 400
+	event := func(name, outcome, reason, permission string) func(int) models.Event {
+		return func(int) models.Event {
+			return models.Event{Event: name, Outcome: outcome, Reason: reason, Permission: permission, Operation: "f", Actor: models.Actor{ID: "a", Kind: "user"}}
+		}
+	}
+	for name, row := range map[string]struct {
+		event func(i int) models.Event
+		alone int
+	}{
+		"refused mutations": {event("dagster.mutation", "refused", "permission_missing", "delete_pipeline_run"), 30},
+		"refused mutations of many names": {func(i int) models.Event {
+			e := event("dagster.mutation", "refused", "permission_missing", "unclassified_mutation")(i)
+			e.Operation = fmt.Sprint("f", i)
+			return e
+		}, 300},
+		"reads that monitor mode let pass":     {event("dagster.read", "allowed", "would_have_refused", "read_logs"), 30},
+		"mutations that monitor mode let pass": {event("dagster.mutation", "allowed", "would_have_refused", "delete_pipeline_run"), many},
+		"telemetry":                            {event("dagster.mutation", "allowed", "", "read"), 30},
+		"changes":                              {event("dagster.mutation", "allowed", "", "delete_pipeline_run"), many},
+		"changes that failed":                  {event("dagster.mutation", "failed", "PythonError", "delete_pipeline_run"), many},
+	} {
+		w := onSQLite(t, policy.Gate{})
+		before := len(w.events())
+		for i := range many / 2 {
+			if err := w.Record(ctx, row.event(i), row.event(many-i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(w.events()) - before; n != row.alone {
+			t.Errorf("%s: %d events, want %d", name, n, row.alone)
+		}
+		w.clock.pass(time.Minute)
+		if err := w.Sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		for _, e := range w.events()[before:] {
+			told += max(1, e.Count)
+		}
+		if told != many {
+			t.Errorf("%s: told of %d, want %d", name, told, many)
+		}
+	}
+}
+
+// What is folded does not take along what stands beside it in one request.
+func TestFoldedBesideOthers(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	telemetry := models.Event{Event: "dagster.mutation", Outcome: models.OutcomeAllowed, Permission: "read", Operation: "logTelemetry", Actor: models.Actor{ID: "a"}}
+	change := telemetry
+	change.Operation, change.Permission = "deleteRun", "delete_pipeline_run"
+	for range 40 {
+		_ = w.Record(ctx, telemetry)
+	}
+	before := len(w.events())
+	if err := w.Record(ctx, telemetry, change); err != nil || len(w.events()) != before+1 || w.lastEvent().Operation != "deleteRun" {
+		t.Errorf("%v, %d events, the last about %s", err, len(w.events())-before, w.lastEvent().Operation)
+	}
+}
+
 // What a provider that is down makes of sign-ins cannot fill the database.
 func TestOutagesFold(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})

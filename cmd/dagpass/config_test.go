@@ -82,6 +82,8 @@ func TestConfigDefaults(t *testing.T) {
 		{"SESSION_IDLE", c.SessionIdle, 8 * time.Hour},
 		{"LOG_LEVEL", c.LogLevel, "info"},
 		{"DEFAULT_ROLE", c.DefaultRole, "viewer"},
+		{"ENFORCE", c.Enforce, true},
+		{"RUN_LABEL", c.RunLabel, "email"},
 		{"ALB_HEADERS", c.ALBHeaders, false},
 		{"TRUSTED_PROXIES", len(c.trusted), 0},
 		{"GOOGLE_ISSUER", c.Google.Issuer, "https://accounts.google.com"},
@@ -197,6 +199,8 @@ func TestConfigRefuses(t *testing.T) {
 		}},
 
 		{"everybody an admin", okta("DAGPASS_DEFAULT_ROLE=admin"), []string{"DAGPASS_DEFAULT_ROLE: default role: admin is not accepted, for everybody let in would be one"}},
+		{"a label nobody knows", okta("DAGPASS_RUN_LABEL=id"), []string{"DAGPASS_RUN_LABEL must be email, name or pseudonym"}},
+		{"neither true nor false", okta("DAGPASS_ENFORCE=maybe"), []string{"DAGPASS_ENFORCE is not true or false"}},
 		{"a default role that is none", okta("DAGPASS_DEFAULT_ROLE=owner"), []string{`DAGPASS_DEFAULT_ROLE: default role: "owner" is neither built in nor a role of the policy file`}},
 		{"policy", okta("DAGPASS_POLICY=grants: [{ slot: dex, group: a, role: owner }]"), []string{
 			`DAGPASS_POLICY: grant 1: role "owner" is not a role`, `DAGPASS_POLICY: grant 1: slot "dex" is not a configured provider`,
@@ -568,6 +572,16 @@ func TestWhoGetsIn(t *testing.T) {
 }
 
 // TestGates holds what the lists become against people who knock.
+// Monitor mode is told at every start.
+func TestMonitorModeWarns(t *testing.T) {
+	for setting, want := range map[string]int{"DAGPASS_ENFORCE=false": 1, "DAGPASS_ENFORCE=true": 0} {
+		c := mustLoad(t, okta(setting), "")
+		if got := c.warnings(); len(got) != want {
+			t.Errorf("%s: warnings %q", setting, got)
+		}
+	}
+}
+
 func TestGates(t *testing.T) {
 	type person struct {
 		email, hd    string
