@@ -20,7 +20,9 @@ func (s *Server) me(c echo.Context) error {
 	if p == nil {
 		return identity.ErrUnauthenticated
 	}
-	s.Pages.json(c.Response(), c.Request(), http.StatusOK, newMe(p, s.rolesAt(c.Request().Context(), p.Access)))
+	m := newMe(p, s.rolesAt(c.Request().Context(), p.Access))
+	m.Mark, m.Monitor = p.Mark(s.Monitor), s.Monitor
+	s.Pages.json(c.Response(), c.Request(), http.StatusOK, m)
 	return nil
 }
 
@@ -54,6 +56,9 @@ type me struct {
 	Session   struct {
 		ExpiresAt time.Time `json:"expires_at"`
 	} `json:"session"`
+	// Mark is the one in Dagster's pages; see models.Principal.
+	Mark    string `json:"mark"`
+	Monitor bool   `json:"monitor"`
 }
 
 func newMe(p *models.Principal, locations map[string]string) me {

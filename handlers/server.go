@@ -35,6 +35,8 @@ type Config struct {
 	// MetricsToken opens /auth/metrics; without one the route does not exist.
 	MetricsToken models.Secret
 	Version      string
+	// Monitor tells that what a role forbids is recorded and done all the same.
+	Monitor bool
 	// Demo marks the pages of a demonstration.
 	Demo bool
 	Now  func() time.Time
@@ -86,6 +88,7 @@ func New(c Config) *Server {
 	known.POST("/logout", s.signOut)
 	get(known, "/me", s.me)
 	get(known, "/account", s.account)
+	known.POST("/activity", s.activity)
 
 	e.Any("/*", s.dagster, s.recognise)
 	return s

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -27,6 +28,18 @@ func (p *Principal) Actor() Actor {
 		return Actor{Kind: "anonymous"}
 	}
 	return Actor{ID: p.User.ID, Name: p.User.Label(), Kind: "user"}
+}
+
+// Mark names what a browser may keep of what it was shown: another person or
+// another access, another mark. Untrimmed tells that it is shown what Dagster
+// says of permissions as it is. A mark is two hashes of 16 digits,
+// "person-access", and tells nobody who it is, for user ids are random.
+func (p *Principal) Mark(untrimmed bool) string {
+	shown, err := json.Marshal([]any{p.Access, untrimmed})
+	if err != nil {
+		panic("models: " + err.Error()) // an access is made of names
+	}
+	return Digest(p.User.ID)[:16] + "-" + Digest(string(shown))[:16]
 }
 
 // Operator is the actor of the command line.

@@ -91,6 +91,9 @@ func (t *trip) rewrite(r *httputil.ProxyRequest) {
 	case dagster.GraphiQL:
 		out.Header["Accept"] = []string{"text/html"} // with anything else Dagster would run a query
 		dropBody(out)
+	case dagster.Page:
+		out.Header["Accept-Encoding"] = []string{"identity"} // it is read and added to
+		dropBody(out)
 	default:
 		dropBody(out)
 	}
@@ -147,6 +150,9 @@ func (t *trip) receive(res *http.Response) error {
 		h["Cache-Control"] = private
 	}
 	protect(h, t.route.Sandbox)
+	if t.route.Class == dagster.Page {
+		t.addMenu(res)
+	}
 	if t.v.out != nil && t.v.out.Edits {
 		return t.edit(res)
 	}

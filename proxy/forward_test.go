@@ -211,13 +211,13 @@ func TestCompressionPasses(t *testing.T) {
 		_, _ = io.WriteString(z, "packed")
 		_ = z.Close()
 	})
-	got := h.do("viewer", "GET", "/", "", "Accept-Encoding: gzip, br")
+	got := h.do("viewer", "GET", "/_next/a.js", "", "Accept-Encoding: gzip, br")
 	z, err := gzip.NewReader(strings.NewReader(got.body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	plain, _ := io.ReadAll(z)
-	h.raw("GET / HTTP/1.1\nHost: x\nCookie: dagpass=viewer\n\n")
+	h.raw("GET /_next/a.js HTTP/1.1\nHost: x\nCookie: dagpass=viewer\n\n")
 	same(t, "packed", []any{got.Header.Get("Content-Encoding"), string(plain), accepted}, []any{"gzip", "packed", []string{"gzip, br", ""}})
 }
 

@@ -38,6 +38,9 @@ type Config struct {
 	// LoginURL is the path of the sign-in page, prefix included, that leads back
 	// to next.
 	LoginURL func(next string) string
+	// MenuScript is the address of the script that we add to Dagster's pages,
+	// prefix included.
+	MenuScript string
 	// Problem shows a page to a person and JSON to a program. With retry the
 	// same may be tried again after so many seconds.
 	Problem func(w http.ResponseWriter, r *http.Request, status int, code, title, message string, retry int)

@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dagpass/dagpass/assets"
 	"github.com/dagpass/dagpass/dagster"
 	"github.com/dagpass/dagpass/handlers"
 	"github.com/dagpass/dagpass/identity"
@@ -119,7 +120,7 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	a.server = handlers.New(handlers.Config{
 		Identity: a.identity, Pages: pages, Proxy: door, CleanPath: dagster.CleanPath,
 		Ready: a.store.Ready, Around: a.lookout.around, Trusted: a.cfg.trusted,
-		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Demo: a.cfg.Demo, Now: now, Log: a.log,
+		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Monitor: !a.cfg.Enforce, Demo: a.cfg.Demo, Now: now, Log: a.log,
 	})
 	return nil
 }
@@ -132,6 +133,7 @@ func (a *app) newProxy(pages *handlers.Pages) (*proxy.Proxy, error) {
 		Monitor:           !a.cfg.Enforce,
 		ALBHeaders:        a.cfg.ALBHeaders,
 		LoginURL:          func(next string) string { return a.site.Prefix() + "/auth/login?next=" + url.QueryEscape(next) },
+		MenuScript:        a.site.Prefix() + assets.URL("menu.js"),
 		Problem:           pages.Problem,
 		Observe:           func(class dagster.Class, outcome string) { a.metrics.Dagster(string(class), outcome) },
 		CountUnclassified: a.metrics.Unclassified,
