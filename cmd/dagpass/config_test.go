@@ -571,7 +571,6 @@ func TestWhoGetsIn(t *testing.T) {
 	}
 }
 
-// TestGates holds what the lists become against people who knock.
 // Monitor mode is told at every start.
 func TestMonitorModeWarns(t *testing.T) {
 	for setting, want := range map[string]int{"DAGPASS_ENFORCE=false": 1, "DAGPASS_ENFORCE=true": 0} {
@@ -582,6 +581,7 @@ func TestMonitorModeWarns(t *testing.T) {
 	}
 }
 
+// TestGates holds what the lists become against people who knock.
 func TestGates(t *testing.T) {
 	type person struct {
 		email, hd    string
