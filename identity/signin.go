@@ -131,14 +131,7 @@ func (s *Service) mayEnter(slot string, claims models.Claims) (reason string, ok
 	if !ok {
 		return "provider_gone", false
 	}
-	subject, rules := claims.Subject(slot), s.Policy()
-	if reason, ok := door.Gate.Admit(subject, rules.Names(subject)); !ok {
-		return reason, false
-	}
-	if access := rules.Access(subject); len(access.Permissions) == 0 {
-		return "no_role", false
-	}
-	return "", true
+	return s.Policy().Admit(door.Gate, claims.Subject(slot))
 }
 
 var errDisabled = errors.New("the user is disabled")

@@ -16,8 +16,20 @@ type Gate struct {
 	Groups   []string // exact case
 }
 
-// Admit says whether somebody gets in, and if not, the reason as a fixed word.
-// Named tells that ADMIN_EMAILS or a grant of the policy file names the person
+// Admit says whether somebody gets in through a gate: its list must let them,
+// and a rule must give them something. If not, the reason is a fixed word.
+func (p *Policy) Admit(g Gate, s Subject) (reason string, ok bool) {
+	if reason, ok := g.Admit(s, p.Names(s)); !ok {
+		return reason, false
+	}
+	if len(p.Access(s).Permissions) == 0 {
+		return "no_role", false
+	}
+	return "", true
+}
+
+// Admit says whether the list lets somebody in, and if not, the reason as a
+// fixed word. Named tells that ADMIN_EMAILS or a grant of the policy file names the person
 // by e-mail, domain, group, organisation or team.
 func (g Gate) Admit(s Subject, named bool) (reason string, ok bool) {
 	switch {

@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Subject is what grants look at: the claims kept at sign-in, and nothing that
@@ -32,8 +34,10 @@ func NewSubject(slot, email string, verified bool) Subject {
 }
 
 // addressDomain is the domain of the address, whoever hosts the account.
-func (s Subject) addressDomain() string {
-	_, domain, _ := strings.Cut(s.Email, "@")
+func (s Subject) addressDomain() string { return domainOf(s.Email) }
+
+func domainOf(email string) string {
+	_, domain, _ := strings.Cut(email, "@")
 	return domain
 }
 
@@ -65,16 +69,27 @@ func isEmail(s string) bool {
 
 // Grant gives a role to whoever matches everything it names.
 type Grant struct {
-	Slot   string `yaml:"slot"`
-	Email  string `yaml:"email"`
-	Domain string `yaml:"domain"`
-	Group  string `yaml:"group"`
-	Org    string `yaml:"org"`
-	Team   string `yaml:"team"`
+	Slot   string `yaml:"slot,omitempty"`
+	Email  string `yaml:"email,omitempty"`
+	Domain string `yaml:"domain,omitempty"`
+	Group  string `yaml:"group,omitempty"`
+	Org    string `yaml:"org,omitempty"`
+	Team   string `yaml:"team,omitempty"`
 	Role   Role   `yaml:"role"`
 	// Locations are the code locations where the role holds; with none it holds
 	// in the whole deployment.
-	Locations []Pattern `yaml:"locations"`
+	Locations []Pattern `yaml:"locations,omitempty"`
+}
+
+// String is the grant on one line of YAML.
+func (g Grant) String() string {
+	var node yaml.Node
+	if err := node.Encode(g); err != nil {
+		return "" // strings only: this cannot fail
+	}
+	node.Style = yaml.FlowStyle
+	text, _ := yaml.Marshal(&node)
+	return strings.TrimSpace(string(text))
 }
 
 func (g Grant) matches(s Subject) bool {
@@ -109,13 +124,10 @@ func (p *Policy) Access(s Subject) Access {
 	return a
 }
 
-// add gives what a rule gives: with locations, reading everywhere and there
-// what can be held at a location.
 func (a *Access) add(r rule, role Permissions) {
-	everywhere := role
+	everywhere, there := gives(role, r.locations)
 	if len(r.locations) > 0 {
-		everywhere = role.and(reading)
-		a.Scopes = append(a.Scopes, Scope{Locations: r.locations, Permissions: role.and(located), Rule: r.name})
+		a.Scopes = append(a.Scopes, Scope{Locations: r.locations, Permissions: there, Rule: r.name})
 	}
 	for perm := range everywhere {
 		if !a.Permissions.Has(perm) {
@@ -123,6 +135,15 @@ func (a *Access) add(r rule, role Permissions) {
 			a.Rules[perm] = r.name
 		}
 	}
+}
+
+// gives is what a rule gives in the whole deployment and at its locations: with
+// locations it is reading everywhere, and there what can be held at a location.
+func gives(role Permissions, locations []Pattern) (everywhere, there Permissions) {
+	if len(locations) == 0 {
+		return role, nil
+	}
+	return role.and(reading), role.and(located)
 }
 
 // Names tells whether a rule other than the default role names the subject.
@@ -137,6 +158,27 @@ func (p *Policy) CanMakeAdmin() bool {
 // to be asked of GitHub.
 func (p *Policy) UsesOrgs() bool {
 	return slices.ContainsFunc(p.grants, func(g Grant) bool { return g.Org+g.Team != "" })
+}
+
+// Rules names the rules that match somebody, in the order in which they count:
+// "admin_emails", "grant 2", or "default_role" where none of these does.
+func (p *Policy) Rules(s Subject) []string {
+	var names []string
+	for _, rule := range p.matching(s) {
+		names = append(names, rule.name)
+	}
+	return names
+}
+
+// Text is a rule as the file would say it on one line; empty for what is no
+// grant.
+func (p *Policy) Text(rule string) string {
+	for i, g := range p.grants {
+		if grantName(i) == rule {
+			return g.String()
+		}
+	}
+	return ""
 }
 
 type rule struct {
