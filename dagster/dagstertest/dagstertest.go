@@ -10,7 +10,8 @@
 // external_assets.py, with Starlette's routing and uvicorn's decoding), on
 // purpose without package dagster: the two must agree because both are right.
 // It knows no schema. What Dagster's validation would refuse it takes to run,
-// so it errs towards having run too much.
+// so it errs towards having run too much. It answers with what it knows of a
+// small [World], and with "ok" where it knows nothing.
 package dagstertest
 
 import (
@@ -22,6 +23,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // Request is one HTTP request as it arrived; an upgrade to a socket is one too.
@@ -48,8 +51,11 @@ type Operation struct {
 	// Fields are the names of the root fields; of a report, the asset key.
 	Fields    []string
 	Variables map[string]any
+	// Arguments are those of each root field, with variables and defaults in
+	// their places.
+	Arguments []map[string]any
 
-	keys []string
+	roots []*ast.Field
 }
 
 // Server is the double. URL and Close are those of the httptest.Server within.
@@ -62,7 +68,13 @@ type Server struct {
 	life context.Context
 	end  context.CancelFunc
 
+	// world is what look-ups find, instead what answers in the double's place;
+	// both are set before the first request.
+	world   World
+	instead func(Request) (status int, body string)
+
 	mu       sync.Mutex
+	launches int
 	requests []Request
 	ran      []Operation
 	streams  map[*stream]bool
@@ -73,7 +85,7 @@ type Server struct {
 // calls --path-prefix. It is stopped when the test ends.
 func New(t testing.TB, prefix string) *Server {
 	t.Helper()
-	s := &Server{prefix: prefix, streams: map[*stream]bool{}, closed: make(chan struct{}, 64)}
+	s := &Server{prefix: prefix, world: DefaultWorld(), streams: map[*stream]bool{}, closed: make(chan struct{}, 64)}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.routes = s.table()
 	s.Server = httptest.NewServer(s)
@@ -85,6 +97,14 @@ func (s *Server) stop() {
 	s.end()
 	s.Close()
 }
+
+// Know gives the double another world. Call it before the first request.
+func (s *Server) Know(w World) { s.world = w }
+
+// Instead has GraphQL over HTTP answered by a function, which may take its time;
+// with status 0 it leaves the answer to the double. What was asked for has run
+// all the same. Call it before the first request.
+func (s *Server) Instead(answer func(Request) (status int, body string)) { s.instead = answer }
 
 // Requests are all requests so far, in order of their ending.
 func (s *Server) Requests() []Request {

@@ -32,7 +32,7 @@ func (s *Server) graphql(c *call) {
 		c.text(http.StatusMethodNotAllowed, "Method Not Allowed")
 		return
 	}
-	execute(c, data)
+	s.execute(c, data)
 }
 
 func fromPost(c *call) (data map[string]any, ok bool) {
@@ -78,7 +78,7 @@ func unquote(s string) string {
 	return plain
 }
 
-func execute(c *call, data map[string]any) {
+func (s *Server) execute(c *call, data map[string]any) {
 	query, ok := data["query"].(string)
 	if !ok {
 		c.text(http.StatusBadRequest, "No GraphQL query found in the request")
@@ -89,7 +89,7 @@ func execute(c *call, data map[string]any) {
 		c.text(http.StatusBadRequest, "Malformed GraphQL variables.")
 		return
 	}
-	o, err := resolve(query, data["operationName"])
+	o, d, err := resolve(query, data["operationName"], variables)
 	if err != nil {
 		c.json(http.StatusBadRequest, map[string]any{"data": nil, "errors": []any{map[string]any{"message": err.Error()}}})
 		return
@@ -98,9 +98,16 @@ func execute(c *call, data map[string]any) {
 		c.json(http.StatusOK, map[string]any{"data": nil})
 		return
 	}
-	o.Variables = variables
 	c.seen.Ran = &o
-	c.json(http.StatusOK, map[string]any{"data": o.data("ok")})
+	if s.instead != nil {
+		if status, body := s.instead(*c.seen); status != 0 {
+			c.w.Header().Set("Content-Type", "application/json")
+			c.w.WriteHeader(status)
+			_, _ = c.w.Write([]byte(body))
+			return
+		}
+	}
+	c.json(http.StatusOK, map[string]any{"data": s.answer(d, o)})
 }
 
 func variables(value any) (map[string]any, error) {
@@ -121,18 +128,22 @@ func variables(value any) (map[string]any, error) {
 
 // resolve picks the operation as graphql-core does and lists its root fields,
 // those behind @skip and @include too.
-func resolve(query string, name any) (Operation, error) {
+func resolve(query string, name any, variables map[string]any) (Operation, *ast.QueryDocument, error) {
 	d, err := parser.ParseQuery(&ast.Source{Input: query})
 	if err != nil {
-		return Operation{}, err
+		return Operation{}, nil, err
 	}
 	chosen, err := choose(d.Operations, name)
 	if err != nil {
-		return Operation{}, err
+		return Operation{}, nil, err
 	}
-	o := Operation{Kind: string(chosen.Operation), Name: chosen.Name}
+	o := Operation{Kind: string(chosen.Operation), Name: chosen.Name, Variables: variables}
 	o.collect(d, chosen.SelectionSet, map[string]bool{})
-	return o, nil
+	all := withDefaults(chosen, variables)
+	for _, f := range o.roots {
+		o.Fields, o.Arguments = append(o.Fields, f.Name), append(o.Arguments, arguments(f, all))
+	}
+	return o, d, nil
 }
 
 func choose(operations ast.OperationList, name any) (*ast.OperationDefinition, error) {
@@ -154,8 +165,7 @@ func (o *Operation) collect(d *ast.QueryDocument, set ast.SelectionSet, seen map
 	for _, selection := range set {
 		switch x := selection.(type) {
 		case *ast.Field:
-			o.Fields = append(o.Fields, x.Name)
-			o.keys = append(o.keys, x.Alias)
+			o.roots = append(o.roots, x)
 		case *ast.InlineFragment:
 			o.collect(d, x.SelectionSet, seen)
 		case *ast.FragmentSpread:
@@ -170,8 +180,8 @@ func (o *Operation) collect(d *ast.QueryDocument, set ast.SelectionSet, seen map
 // data is an answer with value under every response key.
 func (o *Operation) data(value any) map[string]any {
 	data := map[string]any{}
-	for _, key := range o.keys {
-		data[key] = value
+	for _, f := range o.roots {
+		data[f.Alias] = value
 	}
 	return data
 }

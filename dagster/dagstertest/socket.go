@@ -114,12 +114,12 @@ func (s *Server) take(conn *websocket.Conn, m message, open map[any]*stream) boo
 // name is read from operation_name, never from operationName.
 func (s *Server) start(conn *websocket.Conn, m message, open map[any]*stream) {
 	query, _ := m.Payload["query"].(string)
-	o, err := resolve(query, m.Payload["operation_name"])
+	variables, _ := m.Payload["variables"].(map[string]any)
+	o, _, err := resolve(query, m.Payload["operation_name"], variables)
 	if err != nil || o.Kind != "subscription" {
 		_ = wsjson.Write(s.life, conn, message{Type: "error", ID: m.ID, Payload: map[string]any{"message": "refused"}})
 		return
 	}
-	o.Variables, _ = m.Payload["variables"].(map[string]any)
 	st := &stream{send: func(value any) {
 		payload := map[string]any{"data": o.data(value)}
 		_ = wsjson.Write(s.life, conn, message{Type: "data", ID: m.ID, Payload: payload})
