@@ -38,6 +38,9 @@ type document struct {
 	// quoted is the operation with the fragments it uses, printed anew from the
 	// syntax tree, as a JSON string.
 	quoted json.RawMessage
+	// trim says how the answers are trimmed to a person; nil if there is nothing
+	// to trim.
+	trim *trimPlan
 }
 
 // readDocument understands one operation of a document. Comments, descriptions,
@@ -210,7 +213,7 @@ func (s *survey) document(o *ast.OperationDefinition) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &document{kind: Kind(o.Operation), name: o.Name, fields: s.fields, needs: s.needs(), quoted: quoted}
+	d := &document{kind: Kind(o.Operation), name: o.Name, fields: s.fields, needs: s.needs(), quoted: quoted, trim: planTrim(o, fragments)}
 	if d.kind == Mutation {
 		d.operation, d.fragments = o, fragments
 	}
