@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 
 	"github.com/dagpass/dagpass/policy"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/lexer"
+	"github.com/vektah/gqlparser/v2/parser"
 )
 
 // Writing is what of a call depends on who sends it.
@@ -13,7 +16,8 @@ type Writing struct {
 	Access policy.Access
 	// Untrimmed leaves the permissions in the answer as Dagster gives them.
 	Untrimmed bool
-	// Label is the value of the tag "user" on every run the call launches.
+	// Label is the value of the tag "user" on every run and backfill the call
+	// launches; "unknown" if it is empty.
 	Label string
 }
 
@@ -31,20 +35,20 @@ type Outgoing struct {
 	writing Writing
 }
 
-// Result is what became of one root field of a mutation.
-type Result struct {
-	Field Field
-	// Failure is a fixed word, the name of the GraphQL type that says why not
-	// (such as "PythonError"), or "graphql_error"; empty where Dagster did it.
-	Failure string
-	// Runs are the ids of the runs launched, Backfill that of the backfill.
-	Runs     []string
-	Backfill string
-}
-
-// Write makes the request to forward. The error is an *Error.
+// Write makes the request to forward. The error is an *Error: tags of a launch
+// that cannot be read.
 func (c *Call) Write(w Writing) (*Outgoing, error) {
-	return &Outgoing{Body: c.payload(c.document.quoted, json.RawMessage(c.variables), "operationName"), call: c, writing: w}, nil
+	o := &Outgoing{call: c, writing: w}
+	query, variables := c.document.quoted, c.variables
+	if c.Kind == Mutation {
+		var err error
+		if query, variables, err = c.rewrite(w.Label); err != nil {
+			return nil, err
+		}
+		o.Edits = true
+	}
+	o.Body = c.payload(query, variables, "operationName")
+	return o, nil
 }
 
 // Answer edits Dagster's answer: what only we had asked for is taken out, and
@@ -52,5 +56,149 @@ func (c *Call) Write(w Writing) (*Outgoing, error) {
 // its fields; none for anything else. What is no GraphQL answer is given back
 // as it is.
 func (o *Outgoing) Answer(body []byte) (edited []byte, results []Result) {
+	if o.call.Kind == Mutation {
+		return o.call.told(body)
+	}
 	return body, nil
+}
+
+// rewrite writes the sender's label and the questions after the result into a
+// mutation. It reads the document again to have a tree of its own; that of the
+// call is shared.
+func (c *Call) rewrite(label string) (query, variables json.RawMessage, err error) {
+	m, err := c.mutation(label)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := m.selections(m.operation.SelectionSet); err != nil {
+		return nil, nil, err
+	}
+	if m.dropped {
+		if err := m.dropUnused(); err != nil {
+			return nil, nil, err
+		}
+	}
+	query, err = quote(m.operation, m.fragments)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !m.resent {
+		return query, c.variables, nil
+	}
+	variables, err = json.Marshal(m.variables)
+	return query, variables, err
+}
+
+// mutation is an operation with a tree of its own, on its way to Dagster.
+type mutation struct {
+	attribution
+	operation *ast.OperationDefinition
+	fragments ast.FragmentDefinitionList
+	spread    map[string]bool // fragments that were visited
+}
+
+func (c *Call) mutation(label string) (*mutation, error) {
+	var text string
+	if err := json.Unmarshal(c.document.quoted, &text); err != nil {
+		return nil, malformedGraphQL(err)
+	}
+	tree, err := parse(text)
+	if err != nil {
+		return nil, malformedGraphQL(err)
+	}
+	m := &mutation{operation: tree.Operations[0], fragments: tree.Fragments, spread: map[string]bool{}}
+	m.attribution = attribution{label: plain(label), definitions: m.operation.VariableDefinitions, variables: map[string]json.RawMessage{}}
+	if err := unmarshalUnlessNull(c.variables, &m.variables); err != nil {
+		return nil, badJSON(err)
+	}
+	return m, nil
+}
+
+// selections visits the root fields, those in fragments too.
+func (m *mutation) selections(set ast.SelectionSet) error {
+	for _, selection := range set {
+		if err := m.selection(selection); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *mutation) selection(selection ast.Selection) error {
+	switch x := selection.(type) {
+	case *ast.Field:
+		return m.root(x)
+	case *ast.InlineFragment:
+		return m.selections(x.SelectionSet)
+	case *ast.FragmentSpread:
+		if m.spread[x.Name] {
+			return nil
+		}
+		m.spread[x.Name] = true
+		return m.selections(m.fragments.ForName(x.Name).SelectionSet)
+	}
+	return nil
+}
+
+func (m *mutation) root(f *ast.Field) error {
+	if err := m.field(f); err != nil {
+		return err
+	}
+	if len(f.SelectionSet) > 0 {
+		f.SelectionSet = append(f.SelectionSet, parseSelections(questions(f.Name))...)
+	}
+	return nil
+}
+
+// parseSelections parses selections of our own making.
+func parseSelections(text string) ast.SelectionSet {
+	d, err := parser.ParseQuery(&ast.Source{Input: "{" + text + "}"})
+	if err != nil {
+		return nil
+	}
+	return d.Operations[0].SelectionSet
+}
+
+// dropUnused drops the variables that stood nowhere but in a tag that went:
+// Dagster refuses an operation that does not use what it defines.
+func (m *mutation) dropUnused() error {
+	used, err := m.used()
+	if err != nil {
+		return err
+	}
+	var definitions ast.VariableDefinitionList
+	for _, d := range m.operation.VariableDefinitions {
+		if used[d.Variable] {
+			definitions = append(definitions, d)
+			continue
+		}
+		delete(m.variables, d.Variable)
+		m.resent = true
+	}
+	m.operation.VariableDefinitions = definitions
+	return nil
+}
+
+// used gives the variables that stand anywhere in the operation, by the tokens
+// of what would be printed of it.
+func (m *mutation) used() (map[string]bool, error) {
+	body := *m.operation
+	body.VariableDefinitions = nil
+	quoted, err := quote(&body, m.fragments)
+	if err != nil {
+		return nil, err
+	}
+	var text string
+	_ = json.Unmarshal(quoted, &text) // a string of our own quoting
+	used, tokens := map[string]bool{}, lexer.New(&ast.Source{Input: text})
+	for dollar := false; ; {
+		token, err := tokens.ReadToken()
+		if err != nil || token.Kind == lexer.EOF {
+			return used, err
+		}
+		if dollar {
+			used[token.Value] = true
+		}
+		dollar = token.Kind == lexer.Dollar
+	}
 }

@@ -1,0 +1,203 @@
+package dagster_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dagpass/dagpass/dagster"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+)
+
+// arrival is a request as Dagster gets it, taken apart without the package under
+// test.
+type arrival struct {
+	Query     string
+	Variables map[string]any
+	tree      *ast.QueryDocument
+}
+
+func arrive(t testing.TB, body []byte) arrival {
+	t.Helper()
+	var a arrival
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if err := d.Decode(&a); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	var err error
+	if a.tree, err = parser.ParseQuery(&ast.Source{Input: a.Query}); err != nil {
+		t.Fatalf("%v: %s", err, a.Query)
+	}
+	return a
+}
+
+// value is what an argument comes to.
+func (a arrival) value(v *ast.Value) any {
+	if v == nil {
+		return nil
+	}
+	switch v.Kind {
+	case ast.Variable:
+		if value, ok := a.Variables[v.Raw]; ok {
+			return value
+		}
+		if d := a.tree.Operations[0].VariableDefinitions.ForName(v.Raw); d != nil {
+			return a.value(d.DefaultValue)
+		}
+		return nil
+	case ast.ListValue:
+		list := []any{}
+		for _, item := range v.Children {
+			list = append(list, a.value(item.Value))
+		}
+		return list
+	case ast.ObjectValue:
+		object := map[string]any{}
+		for _, member := range v.Children {
+			object[member.Name] = a.value(member.Value)
+		}
+		return object
+	case ast.StringValue, ast.BlockValue:
+		return v.Raw
+	case ast.NullValue:
+		return nil
+	}
+	return json.Number(v.Raw)
+}
+
+// roots are the root fields, wherever they stand.
+func (a arrival) roots(set ast.SelectionSet, seen map[string]bool) (fields []*ast.Field) {
+	for _, s := range set {
+		switch x := s.(type) {
+		case *ast.Field:
+			fields = append(fields, x)
+		case *ast.InlineFragment:
+			fields = append(fields, a.roots(x.SelectionSet, seen)...)
+		case *ast.FragmentSpread:
+			if !seen[x.Name] {
+				seen[x.Name] = true
+				fields = append(fields, a.roots(a.tree.Fragments.ForName(x.Name).SelectionSet, seen)...)
+			}
+		}
+	}
+	return fields
+}
+
+// launched are the tags of each thing that would be launched.
+func (a arrival) launched() (all [][]any) {
+	path := map[string][]string{
+		"launchRun executionParams": {"executionMetadata", "tags"}, "launchPipelineExecution executionParams": {"executionMetadata", "tags"},
+		"launchRunReexecution executionParams": {"executionMetadata", "tags"}, "launchPipelineReexecution executionParams": {"executionMetadata", "tags"},
+		"launchMultipleRuns executionParamsList": {"executionMetadata", "tags"},
+		"launchRunReexecution reexecutionParams": {"extraTags"}, "launchPipelineReexecution reexecutionParams": {"extraTags"},
+		"reexecutePartitionBackfill reexecutionParams": {"extraTags"},
+		"launchPartitionBackfill backfillParams":       {"tags"},
+	}
+	for _, f := range a.roots(a.tree.Operations[0].SelectionSet, map[string]bool{}) {
+		for _, argument := range f.Arguments {
+			steps, ok := path[f.Name+" "+argument.Name]
+			if !ok {
+				continue
+			}
+			for _, launch := range asList(a.value(argument.Value)) {
+				for _, step := range steps {
+					members, _ := launch.(map[string]any)
+					launch = members[step]
+				}
+				all = append(all, asList(launch))
+			}
+		}
+	}
+	return all
+}
+
+func asList(value any) []any {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	}
+	return []any{value}
+}
+
+// userTags are the values of the tags "user", in any spelling, of a body that
+// goes to Dagster. Each launch must have one.
+func userTags(t testing.TB, body []byte) (values []string) {
+	t.Helper()
+	for _, tags := range arrive(t, body).launched() {
+		var mine []string
+		for i, tag := range tags {
+			members, _ := tag.(map[string]any)
+			key, _ := members["key"].(string)
+			if !strings.EqualFold(strings.TrimSpace(key), "user") {
+				continue
+			}
+			value, _ := members["value"].(string)
+			mine = append(mine, value)
+			if i > 0 || key != "user" {
+				t.Errorf("the tag is number %d with the key %q", i, key)
+			}
+		}
+		if len(mine) != 1 {
+			t.Errorf("a launch says it was by %q: %s", mine, body)
+		}
+		values = append(values, mine...)
+	}
+	return values
+}
+
+func TestMutationsAskForTheirResult(t *testing.T) {
+	for query, want := range map[string]string{
+		`mutation{deleteRun(runId:1){__typename}}`: "mutation {\ndeleteRun(runId: 1) {\n__typename\ndagpass_type: __typename\n}\n}\n",
+		`mutation{x:setNuxSeen __typename}`:        "mutation {\nx: setNuxSeen\n__typename\n}\n",
+		`mutation{newThing{a{b}}}`:                 "mutation {\nnewThing {\na {\nb\n}\ndagpass_type: __typename\n}\n}\n",
+		`{runOrError(runId:1){__typename}}`:        "query {\nrunOrError(runId: 1) {\n__typename\n}\n}\n",
+	} {
+		if got := arrive(t, write(t, post(t, dagster.NewReader(nil), query, nil), me)).Query; got != want {
+			t.Errorf("%s is written as %q", query, got)
+		}
+	}
+}
+
+// Nothing but the launches of a request is touched: the order of its variables,
+// and what a string says, stay.
+func TestVariablesOfOthersStay(t *testing.T) {
+	body := readBody(t, []byte(`{"query":"mutation($z:String!){deleteRun(runId:$z){__typename}}","variables":{"z":"<a>","a":1.50}}`))
+	if got := write(t, body, me); !bytes.Contains(got, []byte(`"variables":{"z":"<a>","a":1.50}`)) {
+		t.Errorf("%s", got)
+	}
+}
+
+func FuzzWrite(f *testing.F) {
+	for _, l := range launches(f) {
+		f.Add(l.Query, string(l.Variables), me)
+	}
+	f.Add(`mutation{launchRun(executionParams:{executionMetadata:{tags:[{key:"user"}],tags:{key:"user"}}},executionParams:$p){a}}`, `{"p":{}}`, "\xff")
+	f.Fuzz(func(t *testing.T, query, variables, label string) {
+		body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+		if err != nil {
+			return
+		}
+		call, err := dagster.NewReader(nil).ReadHTTP("POST", []string{"application/json"}, "", body)
+		if err != nil || call.Kind != dagster.Mutation {
+			return
+		}
+		out, err := call.Write(dagster.Writing{Label: label})
+		if err != nil {
+			return
+		}
+		again := readBody(t, bytes.ReplaceAll(out.Body, []byte("dagpass_"), []byte("hidden_")))
+		if again.Kind != call.Kind || again.Name != call.Name || !slices.Equal(again.Fields, call.Fields) {
+			t.Errorf("judged %s %v, written %s %v", call.Name, call.Fields, again.Name, again.Fields)
+		}
+		values := userTags(t, out.Body)
+		if len(slices.Compact(values)) > 1 {
+			t.Errorf("launches by %q", values)
+		}
+	})
+}
