@@ -211,8 +211,10 @@ func TestRolesAtLocations(t *testing.T) {
 		locations func(context.Context) []string
 		want      string
 	}{
-		{"several", func(context.Context) []string { return []string{"marketing_eu", "sales", "finance", "other"} },
-			`"locations":{"finance":"viewer","marketing_eu":"editor","other":"viewer","sales":"viewer"}`},
+		{
+			"several", func(context.Context) []string { return []string{"marketing_eu", "sales", "finance", "other"} },
+			`"locations":{"finance":"viewer","marketing_eu":"editor","other":"viewer","sales":"viewer"}`,
+		},
 		{"Dagster is down", func(context.Context) []string { return nil }, `"locations":{}`},
 		{"nobody to ask", nil, `"locations":{}`},
 	} {

@@ -17,6 +17,12 @@ func (s *Service) Users(ctx context.Context, who string) ([]models.User, error) 
 	return s.Store.Users(ctx)
 }
 
+// IdentitiesOf lists somebody's accounts at providers with the claims kept of
+// each, the last used first.
+func (s *Service) IdentitiesOf(ctx context.Context, userID string) ([]models.Identity, error) {
+	return s.Store.IdentitiesOf(ctx, userID)
+}
+
 // Disable bars somebody: their sessions end in the same change, and they
 // cannot sign in again until they are enabled.
 func (s *Service) Disable(ctx context.Context, by models.Actor, userID string) error {

@@ -126,12 +126,8 @@ func (p *Policy) givesAll(one, other Grant) bool {
 	if !everywhere.holds(wanted) {
 		return false
 	}
-	for _, pattern := range other.Locations {
-		if !everywhere.holds(wantedThere) && !(there.holds(wantedThere) && covered(pattern, one.Locations)) {
-			return false
-		}
-	}
-	return true
+	uncovered := func(pattern Pattern) bool { return !covered(pattern, one.Locations) }
+	return everywhere.holds(wantedThere) || there.holds(wantedThere) && !slices.ContainsFunc(other.Locations, uncovered)
 }
 
 // covered tells whether one of the patterns names whatever this one does. A

@@ -65,6 +65,10 @@ func NewOIDC(cfg OIDCConfig) (*OIDC, error) {
 
 const googleIssuer = "https://accounts.google.com"
 
+// Hosts tells whether a provider of that type says by "hd" which organisation
+// hosts an account.
+func Hosts(kind, issuer string) bool { return kind == "google" || issuer == googleIssuer }
+
 // NewGoogle makes the provider for Google, which is OpenID Connect with its
 // own defaults. An "hd" among cfg.AuthParams only preselects a domain at
 // Google; Claim.HostedDomain is what to judge.
@@ -276,7 +280,7 @@ func (o *OIDC) claim(user goth.User) (Claim, error) {
 		Subject:       user.UserID,
 		Email:         user.Email,
 		EmailVerified: verified,
-		Hosted:        o.cfg.Type == "google" || o.cfg.Issuer == googleIssuer,
+		Hosted:        Hosts(o.cfg.Type, o.cfg.Issuer),
 		HostedDomain:  text(raw, "hd"),
 		Name:          user.Name,
 		Username:      user.NickName,

@@ -31,6 +31,13 @@ func (s *Store) FindUsers(ctx context.Context, who string) (users []models.User,
 	return users, err
 }
 
+// IdentitiesOf lists somebody's accounts at providers, the last used first.
+func (s *Store) IdentitiesOf(ctx context.Context, userID string) (identities []models.Identity, err error) {
+	err = s.read.WithContext(ctx).Where("user_id = ?", userID).
+		Order("signed_in_at DESC, id").Limit(listLimit).Find(&identities).Error
+	return identities, err
+}
+
 // User is the account with that id, locked until the change ends, or
 // [models.ErrNotFound].
 func (t *Tx) User(id string) (u models.User, err error) {

@@ -40,6 +40,9 @@ func TestAbsentIsNotFound(t *testing.T) {
 			if sessions, err := s.SessionsOf(t.Context(), id); len(sessions) != 0 || err != nil {
 				t.Errorf("sessions of %q: %d, %v", id, len(sessions), err)
 			}
+			if identities, err := s.IdentitiesOf(t.Context(), id); len(identities) != 0 || err != nil {
+				t.Errorf("identities of %q: %d, %v", id, len(identities), err)
+			}
 			if users, err := s.FindUsers(t.Context(), id); len(users) != 0 || err != nil {
 				t.Errorf("users %q: %d, %v", id, len(users), err)
 			}
@@ -143,6 +146,19 @@ func TestSaveIdentityKeepsWhoseItIs(t *testing.T) {
 			}
 			return err
 		})
+	})
+}
+
+func TestIdentitiesOfLastUsedFirst(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ada := signedIn(t, s, "ada", "grace")[0]
+		other := models.NewIdentity(ada.user.ID, "github", "https://github.com", "1815", noon())
+		other.Claims, other.SignedInAt = models.Claims{Orgs: []string{"acme"}}, noon().Add(time.Hour)
+		change(t, s, func(tx *store.Tx) error { return tx.SaveIdentity(other) })
+		got, err := s.IdentitiesOf(t.Context(), ada.user.ID)
+		if diff := cmp.Diff([]models.Identity{*other, *ada.identity}, got); diff != "" || err != nil {
+			t.Errorf("%v %s", err, diff)
+		}
 	})
 }
 

@@ -205,8 +205,8 @@ func TestConfigRefuses(t *testing.T) {
 		{"policy", okta("DAGPASS_POLICY=grants: [{ slot: dex, group: a, role: owner }]"), []string{
 			`DAGPASS_POLICY: grant 1: role "owner" is not a role`, `DAGPASS_POLICY: grant 1: slot "dex" is not a configured provider`,
 		}},
-		{"policy with locations", okta("DAGPASS_POLICY=grants: [{ group: a, role: viewer, locations: [sales] }]"), []string{
-			"DAGPASS_POLICY: grant 1: locations: roles per code location come with the next release; today a grant holds for the whole deployment",
+		{"policy with locations that name none", okta("DAGPASS_POLICY=grants: [{ group: a, role: viewer, locations: [] }]"), []string{
+			"DAGPASS_POLICY: grant 1: locations is empty",
 		}},
 		{"groups of two slots", []string{
 			"DAGPASS_OIDC_PROVIDERS=a,b",

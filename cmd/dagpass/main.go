@@ -56,6 +56,10 @@ type cli struct {
 	Config  struct {
 		Check configCheckVerb `cmd:"" help:"Check the configuration, and show what is in effect and what to register with each provider."`
 	} `cmd:"" help:"Look at the configuration."`
+	Policy struct {
+		Check   policyCheckVerb   `cmd:"" help:"Refuse rules of the policy that can give nobody anything."`
+		Explain policyExplainVerb `cmd:"" help:"Say whether somebody may do something, and by which rule."`
+	} `cmd:"" help:"Look at who may do what."`
 	User struct {
 		List    userListVerb    `cmd:"" help:"List accounts."`
 		Disable userDisableVerb `cmd:"" help:"Bar somebody: their sessions end and they cannot sign in."`
