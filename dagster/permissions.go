@@ -2,6 +2,7 @@ package dagster
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -120,13 +121,14 @@ var (
 
 // listed are the permissions that Dagster lists. One that it lists besides,
 // because it is newer, stays as Dagster gives it.
-var listed = []policy.Permission{
-	policy.LaunchPipelineExecution, policy.LaunchPipelineReexecution, policy.StartSchedule, policy.StopRunningSchedule,
-	policy.ScheduleDryRun, policy.EditSensor, policy.SensorDryRun, policy.UpdateSensorCursor, policy.TerminatePipeline,
-	policy.DeletePipelineRun, policy.ReloadRepositoryLocation, policy.ReloadWorkspace, policy.WipeAssets,
-	policy.ReportRunlessAssetEvents, policy.LaunchPartitionBackfill, policy.CancelPartitionBackfill,
-	policy.EditDynamicPartitions, policy.ToggleAutoMaterialize, policy.EditConcurrencyLimit,
-	policy.EditAppManagedComponents, policy.RefreshComponentState,
+var listed = policy.Permissions{
+	policy.LaunchPipelineExecution: {}, policy.LaunchPipelineReexecution: {}, policy.StartSchedule: {},
+	policy.StopRunningSchedule: {}, policy.ScheduleDryRun: {}, policy.EditSensor: {}, policy.SensorDryRun: {},
+	policy.UpdateSensorCursor: {}, policy.TerminatePipeline: {}, policy.DeletePipelineRun: {},
+	policy.ReloadRepositoryLocation: {}, policy.ReloadWorkspace: {}, policy.WipeAssets: {},
+	policy.ReportRunlessAssetEvents: {}, policy.LaunchPartitionBackfill: {}, policy.CancelPartitionBackfill: {},
+	policy.EditDynamicPartitions: {}, policy.ToggleAutoMaterialize: {}, policy.EditConcurrencyLimit: {},
+	policy.EditAppManagedComponents: {}, policy.RefreshComponentState: {},
 }
 
 var rulesOf = byField(rules)
@@ -151,19 +153,15 @@ func ruleFor(field, typ string) *rule {
 }
 
 // needs are the permissions that the rule may find missing.
-func (r *rule) needs() []policy.Permission {
-	switch {
-	case r.owner == ofPermission:
+func (r *rule) needs() policy.Permissions {
+	if r.owner == ofPermission {
 		return listed
-	case r.sensor != "":
-		return []policy.Permission{r.permission, r.sensor}
-	case r.permission != "":
-		return []policy.Permission{r.permission}
 	}
-	var all []policy.Permission
-	for _, p := range r.plain {
-		all = append(all, p.needs()...)
+	all := policy.Permissions{}
+	for _, m := range append([]*rule{r}, r.plain...) {
+		all[m.permission], all[m.sensor] = struct{}{}, struct{}{}
 	}
+	delete(all, "")
 	return all
 }
 
@@ -276,9 +274,7 @@ func (p *planner) take(n *node, r *rule) string {
 	if r == nil {
 		return ""
 	}
-	for _, permission := range r.needs() {
-		p.needs[permission] = struct{}{}
-	}
+	maps.Copy(p.needs, r.needs())
 	for _, m := range r.plain {
 		n.below[m.field] = &node{rule: m}
 	}
@@ -429,7 +425,7 @@ func (t *trimmer) edit(r *rule, s *scene, value []byte) ([]byte, bool) {
 
 func (t *trimmer) decide(r *rule, s *scene) (d policy.Decision, certain bool) {
 	permission := r.asks(s)
-	if !slices.Contains(listed, permission) || t.scoped && !s.located {
+	if !listed.Has(permission) || t.scoped && !s.located {
 		return d, false
 	}
 	if (r.anywhere || s.anywhere) && t.access.Anywhere(permission) {

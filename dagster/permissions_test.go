@@ -277,10 +277,6 @@ func TestPlan(t *testing.T) {
 }
 
 func TestTrimNeeded(t *testing.T) {
-	all := policy.Permissions{}
-	for _, p := range listed {
-		all[p] = struct{}{}
-	}
 	for _, tt := range []struct {
 		name, query string
 		who         policy.Access
@@ -292,7 +288,7 @@ func TestTrimNeeded(t *testing.T) {
 		{"scoped", `{canBulkTerminate}`, marketing, true},
 		{"a list, admin", `{permissions{value}}`, admin, false},
 		{"a list, editor", `{permissions{value}}`, policy.Access{Permissions: policy.BuiltIn(policy.Editor)}, true},
-		{"a list, all that Dagster lists", `{permissions{value}}`, policy.Access{Permissions: all}, false},
+		{"a list, all that Dagster lists", `{permissions{value}}`, policy.Access{Permissions: listed}, false},
 		{"sensors besides", `{instigationStateOrError(id:"1"){...on InstigationState{hasStartPermission}}}`, policy.Access{Permissions: policy.Permissions{policy.StartSchedule: {}}}, true},
 		{"a manifest", `{repositoriesOrError{...on RepositoryConnection{nodes{assetManifest}}}}`, launcher, true},
 	} {
@@ -308,7 +304,7 @@ func TestListed(t *testing.T) {
 	ours := "administer download_debug graphiql read read_logs read_notebook show_instance_config unclassified_mutation"
 	var rest []string
 	for _, name := range policy.BuiltIn(policy.Admin).Names() {
-		if !strings.Contains(fmt.Sprint(listed), name) {
+		if !listed.Has(policy.Permission(name)) {
 			rest = append(rest, name)
 		}
 	}
@@ -357,7 +353,7 @@ func largeAnswer(located bool) []byte {
 
 func largeList() string {
 	var items []string
-	for _, p := range listed {
+	for _, p := range listed.Names() {
 		items = append(items, fmt.Sprintf(`{"dagpass_permission":"%s","permission":"%s","value":true,"disabledReason":null}`, p, p))
 	}
 	return "[" + strings.Join(items, ",") + "]"

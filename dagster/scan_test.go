@@ -1,0 +1,199 @@
+package dagster
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dagpass/dagpass/policy"
+)
+
+func TestDropHidden(t *testing.T) {
+	for _, tt := range []struct{ name, body, want string }{
+		{"none", `{"data":{"a":1}}`, `{"data":{"a":1}}`},
+		{"alone", `{"data":{"dagpass_a":1}}`, `{"data":{}}`},
+		{"first", `{"dagpass_a":1,"b":2}`, `{"b":2}`},
+		{"last", `{"b":2,"dagpass_a":1}`, `{"b":2}`},
+		{"middle", `{"b":2,"dagpass_a":{"c":[1,{"d":"}"}]},"e":3}`, `{"b":2,"e":3}`},
+		{"two at the end", `{"b":2,"dagpass_a":1,"dagpass_b":2}`, `{"b":2}`},
+		{"two at the beginning", `{"dagpass_a":1,"dagpass_b":2,"c":3}`, `{"c":3}`},
+		{"all", `{"dagpass_a":1,"dagpass_b":2}`, `{}`},
+		{"here and there", `{"dagpass_a":1,"b":2,"dagpass_c":3,"d":4,"dagpass_e":5}`, `{"b":2,"d":4}`},
+		{"below", `[{"a":[[{"dagpass_b":1,"c":{"dagpass_d":[]}}]]}]`, `[{"a":[[{"c":{}}]]}]`},
+		{"after an edit below", `{"a":{"dagpass_b":1},"dagpass_c":2}`, `{"a":{}}`},
+		{"white space", "{ \"a\" : 1 ,\n \"dagpass_b\" : 2 }", "{ \"a\" : 1 }"},
+		{"an escaped key", `{"\u0064agpass_a":1,"b":2}`, `{"b":2}`},
+		{"a key that ends so", `{"a_dagpass_":1,"Dagpass_b":2}`, `{"a_dagpass_":1,"Dagpass_b":2}`},
+		{"in a text", `{"a":"{\"dagpass_b\":1}"}`, `{"a":"{\"dagpass_b\":1}"}`},
+		{"a text that ends in a backslash", `{"a":"\\","dagpass_b":"\\\"","c":"\\"}`, `{"a":"\\","c":"\\"}`},
+		{"twice", `{"dagpass_a":1,"b":2,"dagpass_a":1}`, `{"b":2}`},
+		{"no JSON after it", `{"dagpass_a":1}}`, `{"dagpass_a":1}}`},
+		{"broken off", `{"dagpass_a":1,`, `{"dagpass_a":1,`},
+	} {
+		if got := string(dropHidden([]byte(tt.body))); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestDepth gives up where a stack would grow without end.
+func TestDepth(t *testing.T) {
+	deep := strings.Repeat("[", 1<<20) + `{"dagpass_a":1}` + strings.Repeat("]", 1<<20)
+	if got := string(dropHidden([]byte(deep))); got != deep {
+		t.Error("edited")
+	}
+}
+
+// member is a value of JSON with its order and its repetitions.
+type member struct {
+	key   string
+	value any // []member, []any, or a json.RawMessage of a scalar
+}
+
+// reader reads JSON with encoding/json, for comparison.
+func read(d *json.Decoder, t json.Token) any {
+	switch t {
+	case json.Delim('{'):
+		list := []member{}
+		for key := next(d); key != json.Delim('}'); key = next(d) {
+			list = append(list, member{key.(string), read(d, next(d))})
+		}
+		return list
+	case json.Delim('['):
+		list := []any{}
+		for item := next(d); item != json.Delim(']'); item = next(d) {
+			list = append(list, read(d, item))
+		}
+		return list
+	}
+	b, _ := json.Marshal(t)
+	return json.RawMessage(b)
+}
+
+func next(d *json.Decoder) json.Token { t, _ := d.Token(); return t }
+
+func tree(b []byte) any {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return read(d, next(d))
+}
+
+// followed is what a plan makes of a value, with trees instead of bytes.
+func followed(t *trimmer, v any, n *node, around *scene) any {
+	switch x := v.(type) {
+	case []member:
+		own := &scene{}
+		if n != nil && n.inherits {
+			*own = *around
+		}
+		if n != nil && n.rule != nil {
+			n = nil
+		}
+		out := []member{}
+		for _, m := range x {
+			if n != nil && strings.HasPrefix(m.key, hiddenPrefix) {
+				own.learn(m.key, flat(m.value))
+				continue
+			}
+			out = append(out, member{m.key, followed(t, m.value, n.at([]byte(m.key)), own)})
+		}
+		return out
+	case []any:
+		if n != nil && n.rule != nil {
+			n = nil
+		}
+		out := []any{}
+		for _, item := range x {
+			out = append(out, followed(t, item, n, around))
+		}
+		return out
+	}
+	if n != nil && n.rule != nil {
+		if instead, ok := t.edit(n.rule, around, v.(json.RawMessage)); ok {
+			return tree(instead)
+		}
+	}
+	return v
+}
+
+// flat is JSON of a tree.
+func flat(v any) []byte {
+	switch x := v.(type) {
+	case []member:
+		var parts []string
+		for _, m := range x {
+			key, _ := json.Marshal(m.key)
+			parts = append(parts, string(key)+":"+string(flat(m.value)))
+		}
+		return []byte("{" + strings.Join(parts, ",") + "}")
+	case []any:
+		var parts []string
+		for _, item := range x {
+			parts = append(parts, string(flat(item)))
+		}
+		return []byte("[" + strings.Join(parts, ",") + "]")
+	}
+	return v.(json.RawMessage)
+}
+
+func depth(b []byte) (deepest int) {
+	d, now := json.NewDecoder(bytes.NewReader(b)), 0
+	for t, err := d.Token(); err == nil; t, err = d.Token() {
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			now++
+			deepest = max(deepest, now)
+		case json.Delim('}'), json.Delim(']'):
+			now--
+		}
+	}
+	return deepest
+}
+
+// FuzzScan holds the scanner against encoding/json: what is no JSON stays, an
+// empty plan changes no byte, and any other gives JSON that differs only where
+// the plan says so.
+func FuzzScan(f *testing.F) {
+	for _, row := range seeds {
+		f.Add([]byte(row))
+	}
+	plans := []*node{everywhere, {}}
+	for _, row := range trimmedDocuments(f) {
+		plans = append(plans, planOf(f, row.Query).top)
+	}
+	people := []policy.Access{viewer, marketing, launcher, admin}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		valid := json.Valid(body)
+		for i, plan := range slices.Insert(plans, 0, nil) {
+			who := &trimmer{access: people[i%len(people)], scoped: i%len(people) == 1}
+			got := edited(bytes.Clone(body), plan, &scene{located: true}, who.edit)
+			if !valid || plan == nil || depth(body) > maxAnswerDepth {
+				if !bytes.Equal(got, body) {
+					t.Fatalf("plan %d: %q became %q", i, body, got)
+				}
+				continue
+			}
+			want := followed(who, tree(body), plan, &scene{located: true})
+			if !json.Valid(got) || !bytes.Equal(flat(tree(got)), flat(want)) {
+				t.Fatalf("plan %d: %q became %q, want %s", i, body, got, flat(want))
+			}
+		}
+	})
+}
+
+var seeds = []string{
+	``, ` `, `null`, `[]`, `{}`, `-0.5e+3`, `01`, `1.`, `"\ud834\udd1e"`, `"\x"`, "\"\t\"", `{"a":}`, `[1,]`, `{"a":1,}`, `{"data":tru}`,
+	`{"data":{"canBulkTerminate":true,"dagpass_x":1},"errors":[{"dagpass_x":2}]}`,
+	`{"data":{"p":[{"dagpass_permission":"edit_sensor","value":true,"disabledReason":null},{"dagpass_permission":null,"value":true}]}}`,
+	`{"data":{"permissions":[[{"dagpass_permission":"wipe_assets","value":true,"disabledReason":null,"dagpass_permission":{"a":"edit_sensor"},"value":true}]]}}`,
+	`{"data":{"locationStatusesOrError":{"entries":[{"dagpass_at_entry":"finance","permissions":[{"dagpass_permission":"edit_sensor","value":true}]}]}}}`,
+	`{"data":{"runOrError":{"dagpass_at_run":{"repositoryLocationName":"marketing"},"hasTerminatePermission":true,"hasDeletePermission":true}}}`,
+	`{"data":{"runsFeedOrError":{"results":[{"dagpass_at_run":null,"hasTerminatePermission":true,"x":true},{"dagpass_assets":true,"dagpass_at_backfill":{"repositoryOrigin":{"repositoryLocationName":"a"}},"hasCancelPermission":true}]}}}`,
+	`{"data":{"repositoriesOrError":{"nodes":[{"dagpass_at_repository":{"name":"marketing"},"assetManifest":[{"hasWipePermission":true,"dagpass_a":1}]}]}}}`,
+	`{"data":{"instigationStatesOrError":{"results":[{"dagpass_kind":"SENSOR","dagpass_at_instigator":"a","hasStartPermission":true,"hasStopPermission":true}]}}}`,
+	` { "dagpass_a" : [ { } , null ] , "\u0064agpass_b" : { "c" : "\\" } } `,
+	fmt.Sprintf(`{"a":%s%s}`, strings.Repeat("[", 600), strings.Repeat("]", 600)),
+}
