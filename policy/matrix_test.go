@@ -41,11 +41,12 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// matrix lists the permissions in the order in which the roles gain them.
+// matrix lists the permissions in the order in which the roles gain them, and
+// says which can be held at a code location.
 func matrix() string {
 	roles := []policy.Role{policy.Viewer, policy.Launcher, policy.Editor, policy.Admin}
 	var b strings.Builder
-	b.WriteString("| permission | viewer | launcher | editor | admin |\n|---|:-:|:-:|:-:|:-:|\n")
+	b.WriteString("| permission | viewer | launcher | editor | admin | at a location |\n|---|:-:|:-:|:-:|:-:|:-:|\n")
 	listed := map[string]bool{}
 	for _, gains := range roles {
 		for _, name := range policy.BuiltIn(gains).Names() {
@@ -55,10 +56,12 @@ func matrix() string {
 			listed[name] = true
 			fmt.Fprintf(&b, "| `%s` |", name)
 			for _, role := range roles {
-				b.WriteString(map[bool]string{true: " ✓ |", false: " |"}[policy.BuiltIn(role).Has(policy.Permission(name))])
+				b.WriteString(tick(policy.BuiltIn(role).Has(policy.Permission(name))))
 			}
-			b.WriteByte('\n')
+			b.WriteString(tick(policy.Located(policy.Permission(name))) + "\n")
 		}
 	}
 	return b.String()
 }
+
+func tick(yes bool) string { return map[bool]string{true: " ✓ |", false: " |"}[yes] }
