@@ -2,6 +2,9 @@ package dagster
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 
 	"github.com/dagpass/dagpass/policy"
 )
@@ -25,7 +28,8 @@ type Deed struct {
 // Target is what a deed changes.
 type Target struct {
 	Kind string // "job", "run", "backfill", "asset", "schedule", "sensor", "location", …; empty for none
-	ID   string
+	// ID is cut at some hundred bytes: it is of the client's choosing.
+	ID string
 	// Location is the code location, several joined with commas; empty where
 	// there is none or it is not known.
 	Location string
@@ -33,24 +37,191 @@ type Target struct {
 
 // Deeds tells what a call that was read would change, in the order of its
 // fields; none unless it is a mutation, at least one for each field if it is.
-// The error is an *Error: an argument that Dagster would not take.
+// Dagster is asked where only it knows at which code location that is; if it
+// cannot tell, the deed takes the permission in the whole deployment. The error
+// is an *Error: an argument that Dagster would not take, or too many of them.
 func (r *Reader) Deeds(ctx context.Context, c *Call) ([]Deed, error) {
-	panic("not built yet")
+	if c.Kind != Mutation {
+		return nil, nil
+	}
+	claims, err := c.claims()
+	if err != nil {
+		return nil, err
+	}
+	return r.deeds(ctx, claims), nil
 }
 
 // ReportDeeds tells what a report about an asset (ReportedAsset) would change.
-func (r *Reader) ReportDeeds(ctx context.Context, asset string) []Deed {
-	panic("not built yet")
+func (r *Reader) ReportDeeds(ctx context.Context, asset AssetKey) []Deed {
+	c := oneAsset(asset)
+	c.needs = take(policy.ReportRunlessAssetEvents)
+	return r.deeds(ctx, []claim{c})
 }
+
+func (r *Reader) deeds(ctx context.Context, claims []claim) []Deed {
+	m := r.explore(ctx, claims)
+	var all []Deed
+	for _, c := range claims {
+		all = append(all, c.deed(m))
+	}
+	return all
+}
+
+func (c claim) deed(m *atlas) Deed {
+	d := Deed{Field: c.field, Target: c.target}
+	locations, err := m.locate(c.place)
+	known := len(locations) > 0
+	if !known {
+		d.Err = err
+		locations = []string{""}
+	}
+	for _, p := range c.needs {
+		d.want(p, locations...)
+	}
+	for _, p := range c.whole {
+		d.want(p, "")
+	}
+	for _, p := range c.lost {
+		if !known {
+			d.want(p, "")
+		}
+	}
+	d.Target.Location = strings.Join(locations, ",")
+	return d
+}
+
+// want adds a permission at every one of some code locations. One that is not
+// held at single locations is wanted in the whole deployment.
+func (d *Deed) want(p policy.Permission, locations ...string) {
+	for _, location := range locations {
+		want := policy.Want{Permission: p, Location: location}
+		if !policy.Located(p) {
+			want.Location = ""
+		}
+		if !slices.Contains(d.Needs, want) {
+			d.Needs = append(d.Needs, want)
+		}
+	}
+}
+
+// atlas is what Dagster told about the places of one request's claims.
+type atlas struct {
+	runs, backfills map[string]whereabouts
+	assets          map[string][]string
+	instigators     instigators
+	locations       []string
+	// err is the first answer that was not given.
+	err error
+}
+
+// explore asks Dagster for all that the claims name: once for each kind of thing.
+func (r *Reader) explore(ctx context.Context, claims []claim) *atlas {
+	var all whereabouts
+	for _, c := range claims {
+		all = all.and(c.place)
+	}
+	m := &atlas{}
+	if len(all.runs) > 0 {
+		m.note(func() (err error) { m.runs, err = r.findRuns(ctx, all.runs); return })
+	}
+	if len(all.backfills) > 0 {
+		m.note(func() (err error) { m.backfills, err = r.findBackfills(ctx, all.backfills); return })
+	}
+	if len(all.schedules) > 0 || len(all.sensors) > 0 {
+		m.note(func() (err error) { m.instigators, err = r.findInstigators(ctx); return })
+	}
+	all = m.follow(all)
+	if len(all.assets) > 0 {
+		m.note(func() (err error) { m.assets, err = r.findAssets(ctx, all.assets); return })
+	}
+	if all.everyLocation || len(all.former) > 0 {
+		m.note(func() (err error) { m.locations, err = r.Locations(ctx); return })
+	}
+	return m
+}
+
+func (m *atlas) note(ask func() error) {
+	if err := ask(); err != nil && m.err == nil {
+		m.err = err
+	}
+}
+
+// follow puts in the place of runs, backfills, schedules and sensors what is
+// known of them.
+func (m *atlas) follow(p whereabouts) whereabouts {
+	q := whereabouts{locations: p.locations, everyLocation: p.everyLocation, assets: p.assets, former: p.former, lost: p.lost}
+	for _, id := range p.runs {
+		q = q.and(placeOf(m.runs, id))
+	}
+	for _, id := range p.backfills {
+		q = q.and(placeOf(m.backfills, id))
+	}
+	q = q.and(placed(m.instigators.schedules, p.schedules))
+	return q.and(placed(m.instigators.sensors, p.sensors))
+}
+
+func placeOf(places map[string]whereabouts, id string) whereabouts {
+	if p, ok := places[id]; ok {
+		return p
+	}
+	return whereabouts{lost: true}
+}
+
+func placed(locations map[string]string, ids []string) (p whereabouts) {
+	for _, id := range ids {
+		location, ok := locations[id]
+		p.lost = p.lost || !ok
+		p.locations = append(p.locations, location)
+	}
+	return p
+}
+
+// locate gives every code location of a place, or none if one of them cannot be
+// told: it takes the whole deployment then. The error is why not, if Dagster was
+// asked and did not answer.
+func (m *atlas) locate(p whereabouts) ([]string, error) {
+	p = m.follow(p)
+	all := slices.Concat(p.locations, p.former)
+	for _, key := range p.assets {
+		locations := m.assets[key.id()]
+		p.lost = p.lost || len(locations) == 0
+		all = append(all, locations...)
+	}
+	if p.everyLocation {
+		p.lost = p.lost || len(m.locations) == 0
+		all = append(all, m.locations...)
+	}
+	if p.lost || slices.Contains(all, "") || slices.ContainsFunc(p.former, m.gone) {
+		return nil, m.err
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// gone tells code locations that Dagster has no more. What was made there
+// belongs to the deployment now (has_permission_for_location).
+func (m *atlas) gone(location string) bool { return !slices.Contains(m.locations, location) }
 
 // Unclassified asks Dagster for its schema and lists the mutations that nobody
 // has classified, in alphabetical order.
 func (r *Reader) Unclassified(ctx context.Context) ([]string, error) {
-	panic("not built yet")
-}
-
-// Locations asks Dagster for the names of its code locations. The answer is
-// remembered for seconds.
-func (r *Reader) Locations(ctx context.Context) ([]string, error) {
-	panic("not built yet")
+	var answer struct {
+		Schema struct {
+			MutationType struct{ Fields []struct{ Name string } }
+		} `json:"__schema"`
+	}
+	if err := r.query(ctx, mutationsQuery, nil, &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.Schema.MutationType.Fields) == 0 {
+		return nil, errors.New("dagster's schema has no mutations")
+	}
+	var names []string
+	for _, f := range answer.Schema.MutationType.Fields {
+		if byName[f.Name] == nil {
+			names = append(names, f.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }

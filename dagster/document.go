@@ -21,6 +21,10 @@ const (
 	// maxRootFields bounds what one request may ask for. The app asks for three
 	// at most.
 	maxRootFields = 50
+	// maxDepth bounds how deeply selections nest, fragments included: Dagster's
+	// parser and its validation call themselves for each level. The app nests to
+	// about 20.
+	maxDepth = 100
 )
 
 // document is one operation of a GraphQL document, understood, with all that
@@ -35,6 +39,9 @@ type document struct {
 	// many times as large as its text.
 	operation *ast.OperationDefinition
 	fragments ast.FragmentDefinitionList
+	// occurrences are the root fields of a mutation, each time that one stands
+	// there. Two of one response key may have different arguments for all we know.
+	occurrences []*ast.Field
 	// quoted is the operation with the fragments it uses, printed anew from the
 	// syntax tree, as a JSON string.
 	quoted json.RawMessage
@@ -56,7 +63,7 @@ func readDocument(query string, operation *string) (*document, error) {
 	}
 	s := &survey{
 		fragments: parsed.Fragments,
-		used:      map[string]*ast.FragmentDefinition{}, spread: map[string]bool{},
+		used:      map[string]*ast.FragmentDefinition{}, depths: map[string]int{},
 	}
 	if err := s.read(chosen); err != nil {
 		return nil, unreadable("ambiguous_graphql", "The GraphQL document uses something that cannot be forwarded.", err)
@@ -97,9 +104,13 @@ func choose(operations ast.OperationList, name *string) (*ast.OperationDefinitio
 type survey struct {
 	fragments ast.FragmentDefinitionList
 	used      map[string]*ast.FragmentDefinition
-	spread    map[string]bool // fragments whose root fields were gathered
+	depths    map[string]int // of fragments
 	fields    []Field
-	logs      bool
+	// occurrences are all root fields, those that are in fields already as well.
+	occurrences []*ast.Field
+	logs        bool
+	// evaluates tells that the code of a schedule or a sensor is run.
+	evaluates bool
 }
 
 func (s *survey) read(o *ast.OperationDefinition) error {
@@ -109,7 +120,20 @@ func (s *survey) read(o *ast.OperationDefinition) error {
 	if err := s.reach(o.SelectionSet); err != nil {
 		return err
 	}
-	return s.root(o.SelectionSet)
+	s.direct(o.SelectionSet, map[string]bool{}, s.add)
+	return s.checkLimits(o)
+}
+
+// checkLimits counts a field of a mutation each time that it stands there, for
+// each is judged.
+func (s *survey) checkLimits(o *ast.OperationDefinition) error {
+	if len(s.fields) > maxRootFields || o.Operation == ast.Mutation && len(s.occurrences) > maxRootFields {
+		return errors.New("too many root fields")
+	}
+	if s.depth(o.SelectionSet) > maxDepth {
+		return errors.New("selections nest too deeply")
+	}
+	return nil
 }
 
 // reach visits every selection once, at any depth, and gathers the fragments.
@@ -126,6 +150,7 @@ func (s *survey) reachOne(selection ast.Selection) error {
 	switch x := selection.(type) {
 	case *ast.Field:
 		s.logs = s.logs || holdsLogs(x.Name)
+		s.evaluates = s.evaluates || x.Name == "evaluationResult"
 		return s.reach(x.SelectionSet)
 	case *ast.InlineFragment:
 		return s.reach(x.SelectionSet)
@@ -163,48 +188,58 @@ func (s *survey) fragment(name string) (*ast.FragmentDefinition, error) {
 	return found[0], nil
 }
 
-// root gathers the root fields. @skip and @include are not evaluated: a field
-// that might run is one that runs.
-func (s *survey) root(set ast.SelectionSet) error {
+// direct visits the fields of a selection itself, those in its fragments among
+// them; after reach, so that every fragment is known. @skip and @include are not
+// evaluated: a field that might run is one that runs. Each fragment is taken
+// once: fragments that spread each other twice would otherwise double with every
+// level, and a circle would never end.
+func (s *survey) direct(set ast.SelectionSet, seen map[string]bool, visit func(*ast.Field)) {
 	for _, selection := range set {
-		if err := s.rootOne(selection); err != nil {
-			return err
+		switch x := selection.(type) {
+		case *ast.Field:
+			visit(x)
+		case *ast.InlineFragment:
+			s.direct(x.SelectionSet, seen, visit)
+		case *ast.FragmentSpread:
+			if !seen[x.Name] {
+				seen[x.Name] = true
+				s.direct(s.used[x.Name].SelectionSet, seen, visit)
+			}
 		}
 	}
-	return nil
 }
 
-func (s *survey) rootOne(selection ast.Selection) error {
-	switch x := selection.(type) {
-	case *ast.Field:
-		return s.add(Field{Name: x.Name, Key: x.Alias})
-	case *ast.InlineFragment:
-		return s.root(x.SelectionSet)
-	case *ast.FragmentSpread:
-		return s.rootSpread(x.Name)
+// depth is how deeply a selection nests. A circle of fragments, which Dagster
+// refuses, counts once.
+func (s *survey) depth(set ast.SelectionSet) (deepest int) {
+	for _, selection := range set {
+		below := 0
+		switch x := selection.(type) {
+		case *ast.Field:
+			below = s.depth(x.SelectionSet)
+		case *ast.InlineFragment:
+			below = s.depth(x.SelectionSet)
+		case *ast.FragmentSpread:
+			below = s.depthOf(x.Name)
+		}
+		deepest = max(deepest, below+1)
 	}
-	return fmt.Errorf("selection %T", selection)
+	return deepest
 }
 
-// rootSpread takes each fragment once: fragments that spread each other twice
-// would otherwise double with every level, and a circle would never end.
-func (s *survey) rootSpread(name string) error {
-	if s.spread[name] {
-		return nil
+func (s *survey) depthOf(fragment string) int {
+	if _, known := s.depths[fragment]; !known {
+		s.depths[fragment] = 0
+		s.depths[fragment] = s.depth(s.used[fragment].SelectionSet)
 	}
-	s.spread[name] = true
-	return s.root(s.used[name].SelectionSet)
+	return s.depths[fragment]
 }
 
-func (s *survey) add(f Field) error {
-	if slices.Contains(s.fields, f) {
-		return nil
+func (s *survey) add(x *ast.Field) {
+	s.occurrences = append(s.occurrences, x)
+	if f := (Field{Name: x.Name, Key: x.Alias}); !slices.Contains(s.fields, f) {
+		s.fields = append(s.fields, f)
 	}
-	if len(s.fields) == maxRootFields {
-		return errors.New("too many root fields")
-	}
-	s.fields = append(s.fields, f)
-	return nil
 }
 
 func (s *survey) document(o *ast.OperationDefinition) (*document, error) {
@@ -213,29 +248,56 @@ func (s *survey) document(o *ast.OperationDefinition) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &document{kind: Kind(o.Operation), name: o.Name, fields: s.fields, needs: s.needs(), quoted: quoted, trim: planTrim(o, fragments)}
+	d := &document{kind: Kind(o.Operation), name: o.Name, fields: s.fields, needs: s.needs(o), quoted: quoted, trim: planTrim(o, fragments)}
 	if d.kind == Mutation {
-		d.operation, d.fragments = o, fragments
+		d.operation, d.fragments, d.occurrences = o, fragments, s.occurrences
 	}
 	return d, nil
 }
 
 // needs is what the selection takes, whatever the arguments. What a mutation
 // takes besides is told by Deeds.
-func (s *survey) needs() []policy.Want {
+func (s *survey) needs(o *ast.OperationDefinition) []policy.Want {
 	needs := []policy.Want{{Permission: policy.Read}}
 	if s.logs {
 		needs = append(needs, policy.Want{Permission: policy.ReadLogs})
 	}
+	if o.Operation == ast.Query && s.showsConfig() {
+		needs = append(needs, policy.Want{Permission: policy.ShowInstanceConfig})
+	}
+	if s.evaluates && !s.isDryRun(o) {
+		needs = append(needs, policy.Want{Permission: policy.ScheduleDryRun}, policy.Want{Permission: policy.SensorDryRun})
+	}
 	return needs
 }
 
+// showsConfig tells whether the instance's configuration is asked for: info of
+// the type Instance, which nothing but this root field has.
+func (s *survey) showsConfig() (found bool) {
+	for _, x := range s.occurrences {
+		if x.Name == "instance" {
+			s.direct(x.SelectionSet, map[string]bool{}, func(f *ast.Field) { found = found || f.Name == "info" })
+		}
+	}
+	return found
+}
+
+// isDryRun tells whether only the mutations are there that are made to run the
+// code of a schedule or a sensor, and whose deeds take the permission. Dagster
+// runs it for a query just as well, by way of nextTick and futureTick, and asks
+// for nothing.
+func (s *survey) isDryRun(o *ast.OperationDefinition) bool {
+	return o.Operation == ast.Mutation && !slices.ContainsFunc(s.fields, func(f Field) bool {
+		return f.Name != "scheduleDryRun" && f.Name != "sensorDryRun" && f.Name != "__typename"
+	})
+}
+
 // holdsLogs tells the fields that give the captured output of a step, of a
-// backfill or of a tick, or an address of it. They hang on runs and events as
+// backfill or of a tick, or say how to get at it. They hang on runs and events as
 // well as on the root.
 func holdsLogs(field string) bool {
 	switch field {
-	case "capturedLogs", "capturedLogsMetadata", "logEvents", "externalUrl", "externalStdoutUrl", "externalStderrUrl":
+	case "capturedLogs", "capturedLogsMetadata", "logEvents", "externalUrl", "externalStdoutUrl", "externalStderrUrl", "shellCmd":
 		return true
 	}
 	return false
@@ -264,10 +326,16 @@ func quote(o *ast.OperationDefinition, fragments ast.FragmentDefinitionList) (js
 	return json.Marshal(b.String())
 }
 
-// checkVariables refuses directives on variables, which the printer would drop.
-// Dagster's schema has none.
+// checkVariables refuses directives on variables, which the printer would drop;
+// Dagster's schema has none. Of two variables of one name two readers may take
+// different ones.
 func checkVariables(definitions ast.VariableDefinitionList) error {
+	seen := map[string]bool{}
 	for _, d := range definitions {
+		if seen[d.Variable] {
+			return errors.New("variable defined twice")
+		}
+		seen[d.Variable] = true
 		if len(d.Directives) > 0 {
 			return errors.New("directive on a variable")
 		}

@@ -78,6 +78,7 @@ func (c *Call) payload(query, variables json.RawMessage, operationKey string) []
 type Reader struct {
 	documents *lru.Cache[documentKey, *document]
 	ask       Ask
+	lookups   lookups
 }
 
 // Ask sends the body of a GraphQL request to Dagster as one POST of
@@ -96,7 +97,7 @@ type documentKey struct {
 func NewReader(ask Ask) *Reader {
 	// The size is positive, which is all that New can complain about.
 	documents, _ := lru.New[documentKey, *document](cachedDocuments)
-	return &Reader{documents: documents, ask: ask}
+	return &Reader{documents: documents, ask: ask, lookups: newLookups()}
 }
 
 // ReadHTTP reads a request for /graphql that Classify gave the class GraphQL.

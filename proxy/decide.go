@@ -13,7 +13,7 @@ import (
 type wish struct {
 	route dagster.Route
 	call  *dagster.Call
-	asset string // that a report is about
+	asset dagster.AssetKey // that a report is about
 	deeds []dagster.Deed
 }
 

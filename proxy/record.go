@@ -141,8 +141,8 @@ func (w wish) reportKind() string {
 func (w wish) target() *models.Target {
 	_, id, _ := strings.Cut(strings.TrimPrefix(w.route.Path, "/"), "/")
 	switch {
-	case w.asset != "":
-		return newTarget(dagster.Target{Kind: "asset", ID: w.asset})
+	case len(w.asset) > 0:
+		return newTarget(dagster.Target{Kind: "asset", ID: w.asset.String()})
 	case id == "":
 		return nil
 	case w.route.Class == dagster.Debug:

@@ -1,0 +1,208 @@
+package dagster
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// enum is a name that stands in a document where a text would have quotes.
+type enum string
+
+// values makes plain values of what stands in a document, as graphql-core does
+// (value_from_ast and coerce_input_value): texts, json.Number, bool, enum, nil,
+// lists, and maps for input objects.
+type values struct {
+	variables map[string]any
+	defined   map[string]*ast.VariableDefinition
+}
+
+// values reads the variables that came with a call. Text that was checked when
+// it arrived (checkJSON) is read here again without a second look.
+func (c *Call) values() (*values, error) {
+	v := &values{defined: map[string]*ast.VariableDefinition{}}
+	for _, d := range c.document.operation.VariableDefinitions {
+		v.defined[d.Variable] = d
+	}
+	if c.variables == nil {
+		return v, nil
+	}
+	if err := newDecoder(c.variables).Decode(&v.variables); err != nil {
+		return nil, badJSON(err)
+	}
+	return v, nil
+}
+
+// arguments are those of a root field. An argument whose variable was not sent
+// and has no default is not given at all.
+func (v *values) arguments(field *ast.Field) (input, error) {
+	members := map[string]any{}
+	for _, a := range field.Arguments {
+		if err := v.set(members, a.Name, a.Value); err != nil {
+			return input{}, badArgument(fmt.Errorf("%s: %w", a.Name, err))
+		}
+	}
+	return input{members: members, problem: new(error)}, nil
+}
+
+// set puts a value under its name, unless it is not given. Of two values of one
+// name two readers may take different ones.
+func (v *values) set(members map[string]any, name string, x *ast.Value) error {
+	value, given, err := v.value(x)
+	if err != nil || !given {
+		return err
+	}
+	if _, twice := members[name]; twice {
+		return fmt.Errorf("%q is given twice", name)
+	}
+	members[name] = value
+	return nil
+}
+
+func (v *values) value(x *ast.Value) (value any, given bool, err error) {
+	switch x.Kind {
+	case ast.Variable:
+		return v.variable(x.Raw)
+	case ast.StringValue, ast.BlockValue:
+		return x.Raw, true, nil
+	case ast.IntValue, ast.FloatValue:
+		return json.Number(x.Raw), true, nil
+	case ast.BooleanValue:
+		return x.Raw == "true", true, nil
+	case ast.NullValue:
+		return nil, true, nil
+	case ast.EnumValue:
+		return enum(x.Raw), true, nil
+	case ast.ListValue:
+		value, err = v.list(x)
+		return value, true, err
+	case ast.ObjectValue:
+		value, err = v.object(x)
+		return value, true, err
+	}
+	return nil, false, fmt.Errorf("value of kind %d", x.Kind)
+}
+
+// variable is what was sent, null included, else the default, else not given:
+// a default is not taken for a null.
+func (v *values) variable(name string) (value any, given bool, err error) {
+	definition := v.defined[name]
+	if definition == nil {
+		return nil, false, fmt.Errorf("variable %q is not defined", name)
+	}
+	value, given = v.variables[name]
+	if !given && definition.DefaultValue != nil {
+		// A default is a constant: no variable of ours can be in it.
+		return (&values{}).value(definition.DefaultValue)
+	}
+	if definition.Type.NonNull && value == nil {
+		return nil, false, fmt.Errorf("variable %q is required", name)
+	}
+	return value, given, nil
+}
+
+// list keeps the place of what is not given: it is null there.
+func (v *values) list(x *ast.Value) ([]any, error) {
+	items := make([]any, len(x.Children))
+	for i, child := range x.Children {
+		var err error
+		if items[i], _, err = v.value(child.Value); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+func (v *values) object(x *ast.Value) (map[string]any, error) {
+	members := map[string]any{}
+	for _, child := range x.Children {
+		if err := v.set(members, child.Name, child.Value); err != nil {
+			return nil, err
+		}
+	}
+	return members, nil
+}
+
+// input is an input object, or the arguments of a field. Null and not given are
+// the same: for everything that is looked for here Dagster takes them so. What
+// has another shape than Dagster takes is noted in problem, which is shared by
+// all that was taken out of one field's arguments.
+type input struct {
+	members map[string]any
+	problem *error
+}
+
+var errShape = errors.New("another type than Dagster takes")
+
+func (in input) note(key string) {
+	*in.problem = fmt.Errorf("%s: %w", key, errShape)
+}
+
+// given tells whether there is anything but null.
+func (in input) given(key string) bool { return in.members[key] != nil }
+
+// text is a String. Dagster's own would take a number or a list too and write
+// it as Python does; nobody sends one, and we would have to write it alike.
+func (in input) text(key string) string {
+	text, ok := in.members[key].(string)
+	if !ok && in.given(key) {
+		in.note(key)
+	}
+	return text
+}
+
+// flag is a Boolean, and true for whatever Dagster may take for true.
+func (in input) flag(key string) bool {
+	return in.given(key) && in.members[key] != false
+}
+
+func (in input) object(key string) input {
+	return in.objectOf(key, in.members[key])
+}
+
+func (in input) objectOf(key string, value any) input {
+	members, ok := value.(map[string]any)
+	if !ok && value != nil {
+		in.note(key)
+	}
+	return input{members: members, problem: in.problem}
+}
+
+// items are those of a list. A single value stands for a list of one.
+func (in input) items(key string) []any {
+	switch value := in.members[key].(type) {
+	case nil:
+		return nil
+	case []any:
+		return value
+	default:
+		return []any{value}
+	}
+}
+
+func (in input) objects(key string) (list []input) {
+	for _, item := range in.items(key) {
+		if item == nil {
+			in.note(key)
+		}
+		list = append(list, in.objectOf(key, item))
+	}
+	return list
+}
+
+func (in input) texts(key string) (list []string) {
+	for _, item := range in.items(key) {
+		text, ok := item.(string)
+		if !ok {
+			in.note(key)
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+func badArgument(cause error) *Error {
+	return unreadable("bad_argument", "An argument is not of a kind that Dagster takes.", cause)
+}
