@@ -45,7 +45,7 @@ func planOf(t testing.TB, query string) *trimPlan {
 	return d.trim
 }
 
-func text(t testing.TB, quoted json.RawMessage) (s string) {
+func asText(t testing.TB, quoted json.RawMessage) (s string) {
 	t.Helper()
 	if err := json.Unmarshal(quoted, &s); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestHiddenSelections(t *testing.T) {
 		if p == nil {
 			t.Fatalf("%s: no plan", row.Name)
 		}
-		table[i].All, table[i].Scoped = text(t, p.quoted(viewer)), text(t, p.quoted(marketing))
+		table[i].All, table[i].Scoped = asText(t, p.quoted(viewer)), asText(t, p.quoted(marketing))
 		if table[i] != row && !*update {
 			t.Errorf("%s: sent are now\n%s\n%s", row.Name, table[i].All, table[i].Scoped)
 		}

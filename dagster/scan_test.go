@@ -47,25 +47,25 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// member is a value of JSON with its order and its repetitions.
-type member struct {
+// pair is a member of an object, for JSON with its order and its repetitions.
+type pair struct {
 	key   string
-	value any // []member, []any, or a json.RawMessage of a scalar
+	value any // []pair, []any, or a json.RawMessage of a scalar
 }
 
-// reader reads JSON with encoding/json, for comparison.
-func read(d *json.Decoder, t json.Token) any {
+// decoded reads JSON with encoding/json, for comparison.
+func decoded(d *json.Decoder, t json.Token) any {
 	switch t {
 	case json.Delim('{'):
-		list := []member{}
-		for key := next(d); key != json.Delim('}'); key = next(d) {
-			list = append(list, member{key.(string), read(d, next(d))})
+		list := []pair{}
+		for key := token(d); key != json.Delim('}'); key = token(d) {
+			list = append(list, pair{key.(string), decoded(d, token(d))})
 		}
 		return list
 	case json.Delim('['):
 		list := []any{}
-		for item := next(d); item != json.Delim(']'); item = next(d) {
-			list = append(list, read(d, item))
+		for item := token(d); item != json.Delim(']'); item = token(d) {
+			list = append(list, decoded(d, item))
 		}
 		return list
 	}
@@ -73,18 +73,18 @@ func read(d *json.Decoder, t json.Token) any {
 	return json.RawMessage(b)
 }
 
-func next(d *json.Decoder) json.Token { t, _ := d.Token(); return t }
+func token(d *json.Decoder) json.Token { t, _ := d.Token(); return t }
 
-func tree(b []byte) any {
+func decodedFrom(b []byte) any {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
-	return read(d, next(d))
+	return decoded(d, token(d))
 }
 
 // followed is what a plan makes of a value, with trees instead of bytes.
 func followed(t *trimmer, v any, n *node, around *scene) any {
 	switch x := v.(type) {
-	case []member:
+	case []pair:
 		own := &scene{}
 		if n != nil && n.inherits {
 			*own = *around
@@ -92,13 +92,13 @@ func followed(t *trimmer, v any, n *node, around *scene) any {
 		if n != nil && n.rule != nil {
 			n = nil
 		}
-		out := []member{}
+		out := []pair{}
 		for _, m := range x {
 			if n != nil && strings.HasPrefix(m.key, hiddenPrefix) {
 				own.learn(m.key, flat(m.value))
 				continue
 			}
-			out = append(out, member{m.key, followed(t, m.value, n.at([]byte(m.key)), own)})
+			out = append(out, pair{m.key, followed(t, m.value, n.at([]byte(m.key)), own)})
 		}
 		return out
 	case []any:
@@ -113,7 +113,7 @@ func followed(t *trimmer, v any, n *node, around *scene) any {
 	}
 	if n != nil && n.rule != nil {
 		if instead, ok := t.edit(n.rule, around, v.(json.RawMessage)); ok {
-			return tree(instead)
+			return decodedFrom(instead)
 		}
 	}
 	return v
@@ -122,7 +122,7 @@ func followed(t *trimmer, v any, n *node, around *scene) any {
 // flat is JSON of a tree.
 func flat(v any) []byte {
 	switch x := v.(type) {
-	case []member:
+	case []pair:
 		var parts []string
 		for _, m := range x {
 			key, _ := json.Marshal(m.key)
@@ -139,7 +139,7 @@ func flat(v any) []byte {
 	return v.(json.RawMessage)
 }
 
-func depth(b []byte) (deepest int) {
+func nesting(b []byte) (deepest int) {
 	d, now := json.NewDecoder(bytes.NewReader(b)), 0
 	for t, err := d.Token(); err == nil; t, err = d.Token() {
 		switch t {
@@ -170,14 +170,14 @@ func FuzzScan(f *testing.F) {
 		for i, plan := range slices.Insert(plans, 0, nil) {
 			who := &trimmer{access: people[i%len(people)], scoped: i%len(people) == 1}
 			got := edited(bytes.Clone(body), plan, &scene{located: true}, who.edit)
-			if !valid || plan == nil || depth(body) > maxAnswerDepth {
+			if !valid || plan == nil || nesting(body) > maxAnswerDepth {
 				if !bytes.Equal(got, body) {
 					t.Fatalf("plan %d: %q became %q", i, body, got)
 				}
 				continue
 			}
-			want := followed(who, tree(body), plan, &scene{located: true})
-			if !json.Valid(got) || !bytes.Equal(flat(tree(got)), flat(want)) {
+			want := followed(who, decodedFrom(body), plan, &scene{located: true})
+			if !json.Valid(got) || !bytes.Equal(flat(decodedFrom(got)), flat(want)) {
 				t.Fatalf("plan %d: %q became %q, want %s", i, body, got, flat(want))
 			}
 		}
