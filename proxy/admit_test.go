@@ -15,6 +15,9 @@ import (
 	"github.com/dagpass/dagpass/policy"
 )
 
+// deletion is a change that the house knows the code location of.
+const deletion = `deleteRun(runId: "run-sales") { __typename }`
+
 const mutation = `mutation { deleteRun(runId: \"1\") { __typename } }`
 
 func TestStrangers(t *testing.T) {
@@ -145,28 +148,14 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-func TestMutationsAreForEditorAndAdmin(t *testing.T) {
-	h := newHouse(t, "", nil)
-	for _, role := range []string{"nobody", "viewer", "launcher"} {
-		got := h.graphql(role, "mutation { a: deleteRun(runId: 1) { __typename } }")
-		same(t, role, []any{got.StatusCode, got.Header.Get("Content-Type")}, []any{200, "application/json"})
-		same(t, role, strings.Contains(got.body, `{"a":{"__typename":"UnauthorizedError"`), true)
-	}
-	same(t, "changes", len(h.dagster.Changed()), 0)
-	for _, role := range []string{"editor", "admin"} {
-		same(t, role, h.graphql(role, "mutation { a: deleteRun(runId: 1) { __typename } }").body, "{\"data\":{\"a\":\"ok\"}}\n")
-	}
-	same(t, "changes", len(h.dagster.Changed()), 2)
-}
-
 // Everything that a wish needs is needed: of the route and of the operation,
 // whatever comes after.
 func TestEveryNeedCounts(t *testing.T) {
 	h := newHouse(t, "", nil)
-	h.graphql("editor_without_logs", "mutation { deleteRun(runId: 1) { run { capturedLogs { stdout } } } }")
+	h.graphql("editor_without_logs", `mutation { terminateRun(runId: "run-sales") { ... on TerminateRunSuccess { run { capturedLogs(fileKey: "") { stdout } } } } }`)
 	same(t, "changes", len(h.dagster.Changed()), 0)
-	same(t, "trail", h.trail(), []string{"dagster.mutation | refused | deleteRun | read_logs | no grant | permission_missing"})
-	w := wish{route: dagster.Route{Need: policy.GraphiQL}, call: &dagster.Call{Needs: []policy.Permission{policy.Read}}}
+	same(t, "trail", h.trail(), []string{"dagster.mutation | refused | terminateRun | run run-sales @sales | read_logs | no grant | permission_missing"})
+	w := wish{route: dagster.Route{Need: policy.GraphiQL}, call: &dagster.Call{Needs: []policy.Want{{Permission: policy.Read}}}}
 	same(t, "the route's", w.decide(person("viewer", "viewer")).Permission, policy.GraphiQL)
 }
 
@@ -193,10 +182,10 @@ func TestAViewerRunsNothing(t *testing.T) {
 		"beside a key of another case": {"POST", "/graphql", "application/json", `{"query":"` + mutation + `","Query":"{version}"}`},
 		"beside a second key":          {"POST", "/graphql", "application/json", `{"query":"{version}","query":"` + mutation + `"}`},
 		"in a batch":                   {"POST", "/graphql", "application/json", "[" + document + "]"},
-		"under an alias":               {"POST", "/graphql", "application/json", `{"query":"mutation { version: deleteRun(runId: 1) { __typename } }"}`},
-		"in a fragment":                {"POST", "/graphql", "application/json", `{"query":"mutation { ...f } fragment f on Mutation { ... { deleteRun(runId: 1) { __typename } } }"}`},
-		"under a condition":            {"POST", "/graphql", "application/json", `{"query":"mutation($a: Boolean = true) { deleteRun(runId: 1) @include(if: $a) { __typename } }"}`},
-		"as one of two operations":     {"POST", "/graphql", "application/json", `{"query":"query a { version } mutation b { deleteRun(runId: 1) { __typename } }","operationName":"b"}`},
+		"under an alias":               {"POST", "/graphql", "application/json", `{"query":"mutation { version: deleteRun(runId: \"1\") { __typename } }"}`},
+		"in a fragment":                {"POST", "/graphql", "application/json", `{"query":"mutation { ...f } fragment f on Mutation { ... { deleteRun(runId: \"1\") { __typename } } }"}`},
+		"under a condition":            {"POST", "/graphql", "application/json", `{"query":"mutation($a: Boolean = true) { deleteRun(runId: \"1\") @include(if: $a) { __typename } }"}`},
+		"as one of two operations":     {"POST", "/graphql", "application/json", `{"query":"query a { version } mutation b { deleteRun(runId: \"1\") { __typename } }","operationName":"b"}`},
 		"in an escaped key":            {"POST", "/graphql", "application/json", `{"\u0071uery":"` + mutation + `"}`},
 		"behind a mark":                {"POST", "/graphql", "application/json", "{\"query\":\"\ufeff,,# x\\n" + mutation + "\"}"},
 		"at an escaped address":        {"POST", "/graph%71l", "application/json", document},
@@ -231,7 +220,7 @@ func TestAViewerRunsNothing(t *testing.T) {
 func TestOperationsAreWrittenAnew(t *testing.T) {
 	h := newHouse(t, "/dagster", nil)
 	for name, row := range map[string]struct{ method, target, contentType, body, ran, uri string }{
-		"mutation":         {"POST", "/graphql?op=X&a=1", "application/json; charset=utf-8", `{"operationName":"B","query":"query A{version} mutation B{deleteRun(runId:1){__typename}}"}`, "mutation B", "/dagster/graphql?op=B"},
+		"mutation":         {"POST", "/graphql?op=X&a=1", "application/json; charset=utf-8", `{"operationName":"B","query":"query A{version} mutation B{deleteRun(runId:\"1\"){__typename}}"}`, "mutation B", "/dagster/graphql?op=B"},
 		"query":            {"POST", "/graphql", "application/json", `{"query":"{version}","variables":{"a":1},"extensions":{}}`, "query ", "/dagster/graphql"},
 		"query over GET":   {"GET", "/graphql?query=query+C{version}&variables={}", "", "", "query C", "/dagster/graphql?op=C"},
 		"escaped address":  {"POST", "/graph%71l", "application/json", `{"query":"{version}"}`, "query ", "/dagster/graphql"},
@@ -269,32 +258,35 @@ func TestTrail(t *testing.T) {
 		want []string
 	}{
 		"a mutation": {
-			func(h *house) { h.graphql("editor", "mutation { a: deleteRun(runId:1){__typename} startSensor }") },
+			func(h *house) {
+				h.graphql("editor", `mutation { a: `+deletion+` terminateRun(runId:"run-marketing"){__typename} }`)
+			},
 			[]string{
-				"dagster.mutation | allowed | deleteRun | mutate | grant 1", "dagster.mutation | allowed | startSensor | mutate | grant 1",
-				"dagster.mutation | ok | deleteRun | mutate | grant 1", "dagster.mutation | ok | startSensor | mutate | grant 1",
+				"dagster.mutation | allowed | deleteRun | run run-sales @sales | delete_pipeline_run | grant 3",
+				"dagster.mutation | allowed | terminateRun | run run-marketing @marketing | terminate_pipeline_execution | grant 3",
+				"dagster.mutation | ok | deleteRun | run run-sales @sales | delete_pipeline_run | grant 3",
+				"dagster.mutation | ok | terminateRun | run run-marketing @marketing | terminate_pipeline_execution | grant 3",
 			},
 		},
 		"a refused mutation": {
-			func(h *house) { h.graphql("viewer", "mutation { deleteRun(runId:1){__typename} }") },
-			[]string{"dagster.mutation | refused | deleteRun | mutate | no grant | permission_missing"},
+			func(h *house) { h.graphql("viewer", "mutation {"+deletion+"}") },
+			[]string{"dagster.mutation | refused | deleteRun | run run-sales @sales | delete_pipeline_run | no grant | permission_missing"},
 		},
 		"a mutation over GET": {
 			func(h *house) { h.do("admin", "GET", "/graphql?query=mutation{deleteRun}", "") },
 			[]string{"dagster.mutation | refused | deleteRun | read | mutation_over_get"},
 		},
 		"a report": {
-			func(h *house) { h.do("admin", "POST", "/report_asset_check/a/b", "") },
-			[]string{"dagster.report | allowed | report_asset_check | mutate | grant 1", "dagster.report | ok | report_asset_check | mutate | grant 1"},
-		},
-		"a report that Dagster refuses": {
-			func(h *house) { h.do("admin", "POST", "/report_asset_check/a", "{", "Content-Type: application/json") },
-			[]string{"dagster.report | allowed | report_asset_check | mutate | grant 1", "dagster.report | failed | report_asset_check | mutate | grant 1 | status_400"},
+			func(h *house) { h.do("admin", "POST", "/report_asset_check/orders", "") },
+			[]string{
+				"dagster.report | allowed | report_asset_check | asset orders @sales | report_runless_asset_events | grant 4",
+				"dagster.report | ok | report_asset_check | asset orders @sales | report_runless_asset_events | grant 4",
+			},
 		},
 		"a report of nothing": {func(h *house) { h.do("admin", "POST", "/report_asset_check/", "") }, nil},
-		"a refused report":    {func(h *house) { h.do("viewer", "POST", "/report_asset_check/a", "") }, []string{"dagster.report | refused | report_asset_check | mutate | no grant | permission_missing"}},
+		"a refused report":    {func(h *house) { h.do("viewer", "POST", "/report_asset_check/a", "") }, []string{"dagster.report | refused | report_asset_check | asset a | report_runless_asset_events | no grant | permission_missing"}},
 		"a refused console":   {func(h *house) { h.do("viewer", "GET", "/graphql", "", "Accept: text/html") }, []string{"dagster.read | refused | graphiql | graphiql | no grant | permission_missing"}},
-		"refused logs":        {func(h *house) { h.do("nobody", "GET", "/logs/a/out", "") }, []string{"dagster.read | refused | logs | read_logs | no grant | permission_missing"}},
+		"refused logs":        {func(h *house) { h.do("nobody", "GET", "/logs/a/out", "") }, []string{"dagster.read | refused | logs | logs a/out | read_logs | no grant | permission_missing"}},
 		"a refused query":     {func(h *house) { h.graphql("nobody", "{version}") }, []string{"dagster.read | refused | version | read | no grant | permission_missing"}},
 		"a foreign operation": {func(h *house) { h.do("admin", "POST", "/graphql", "{}", "Origin: https://evil.example") }, []string{"dagster.request | refused | graphql | read | foreign_origin"}},
 		"a query":             {func(h *house) { h.graphql("viewer", "{version}") }, nil},
@@ -311,6 +303,16 @@ func TestTrail(t *testing.T) {
 	}
 }
 
+func TestReportsThatDagsterRefuses(t *testing.T) {
+	h := at(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+	h.do("admin", "POST", "/report_asset_check/orders", "")
+	<-h.returned
+	same(t, "trail", h.trail(), []string{
+		"dagster.report | allowed | report_asset_check | asset orders | report_runless_asset_events | grant 4",
+		"dagster.report | failed | report_asset_check | asset orders | report_runless_asset_events | grant 4 | status_400",
+	})
+}
+
 func TestReportsNameTheirAsset(t *testing.T) {
 	h := newHouse(t, "", nil)
 	h.do("viewer", "POST", "/report_asset_check/team%2Fasset", "")
@@ -322,9 +324,9 @@ func TestNothingRunsUnrecorded(t *testing.T) {
 	h := newHouse(t, "", nil)
 	h.broken = errors.New("disk full: /secret/path")
 	for name, got := range map[string]answer{
-		"mutation":         h.graphql("admin", "mutation { deleteRun(runId:1){__typename} }"),
+		"mutation":         h.graphql("admin", "mutation {"+deletion+"}"),
 		"report":           h.do("admin", "POST", "/report_asset_check/a", ""),
-		"refused mutation": h.graphql("viewer", "mutation { deleteRun(runId:1){__typename} }"),
+		"refused mutation": h.graphql("viewer", "mutation {"+deletion+"}"),
 		"refused console":  h.do("viewer", "GET", "/graphql", "", "Accept: text/html"),
 	} {
 		same(t, name, got.StatusCode, 503)
@@ -349,12 +351,12 @@ func TestActivity(t *testing.T) {
 		want int
 	}{
 		"a page":             {func(h *house) { h.do("viewer", "GET", "/runs", "", "Accept: text/html") }, 1},
-		"a mutation":         {func(h *house) { h.graphql("editor", "mutation { deleteRun }") }, 1},
+		"a mutation":         {func(h *house) { h.graphql("editor", "mutation {"+deletion+"}") }, 1},
 		"a report":           {func(h *house) { h.do("editor", "POST", "/report_asset_check/a", "") }, 1},
 		"polling":            {func(h *house) { h.graphql("viewer", "{version}") }, 0},
 		"a fetched page":     {func(h *house) { h.do("viewer", "GET", "/runs", "", "Accept: text/html", "Sec-Fetch-Mode: cors") }, 0},
 		"a part of the app":  {func(h *house) { h.do("viewer", "GET", "/_next/a.js", "", "Accept: text/html") }, 0},
-		"a refused mutation": {func(h *house) { h.graphql("viewer", "mutation { deleteRun }") }, 0},
+		"a refused mutation": {func(h *house) { h.graphql("viewer", "mutation {"+deletion+"}") }, 0},
 	} {
 		h := newHouse(t, "", nil)
 		row.do(h)
@@ -365,7 +367,7 @@ func TestActivity(t *testing.T) {
 func TestObserved(t *testing.T) {
 	h := newHouse(t, "", nil)
 	h.do("viewer", "GET", "/runs", "")
-	h.graphql("viewer", "mutation { deleteRun }")
+	h.graphql("viewer", "mutation {"+deletion+"}")
 	h.graphql("", "{version}")
 	h.do("viewer", "GET", "/a%0Ab", "")
 	h.do("viewer", "DELETE", "/runs", "")

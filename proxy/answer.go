@@ -114,9 +114,9 @@ func (t *trip) outcome() (outcome, reason string) {
 	return models.OutcomeOK, ""
 }
 
-// tell writes what became of a field into its entries. Runs are in the order of
-// the things that were to be run; where there are more or fewer of them, each
-// gets an entry of its own.
+// tell writes what became of a field into its entries: of a list item by item,
+// if there is an entry for each. Runs that belong to no entry alone get entries
+// of their own.
 func tell(all []entry, r dagster.Result) []entry {
 	var mine []*entry
 	for i := range all {
@@ -125,15 +125,13 @@ func tell(all []entry, r dagster.Result) []entry {
 		}
 	}
 	for i, e := range mine {
-		if r.Failure != "" {
-			e.outcome, e.reason = models.OutcomeFailed, clip(r.Failure)
+		one := r
+		if len(r.Items) == len(mine) {
+			one = r.Items[i]
 		}
-		e.backfill(r.Backfill)
-		if len(r.Runs) == len(mine) {
-			e.run = r.Runs[i]
-		}
+		e.become(one)
 	}
-	if len(mine) == 0 || len(r.Runs) == len(mine) {
+	if len(mine) == 0 || len(r.Items) == len(mine) || (r.Items == nil && len(r.Runs) < 2) {
 		return all
 	}
 	like := *mine[0]
@@ -141,6 +139,17 @@ func tell(all []entry, r dagster.Result) []entry {
 		like.target = nil // which of them a run belongs to is not known
 	}
 	return append(all, runs(like, r.Runs)...)
+}
+
+// become notes a result. Where the status told of a failure, that stays.
+func (e *entry) become(r dagster.Result) {
+	if r.Failure != "" && e.outcome == models.OutcomeOK {
+		e.outcome, e.reason = models.OutcomeFailed, clip(r.Failure)
+	}
+	if len(r.Runs) == 1 && r.Items == nil {
+		e.run = r.Runs[0]
+	}
+	e.backfill(r.Backfill)
 }
 
 // backfill makes the target the backfill that was launched, if one was.

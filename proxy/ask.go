@@ -21,7 +21,7 @@ const (
 // ask posts a question of our own to Dagster. It says nothing of who made us
 // ask, and carries nothing of theirs.
 func (p *Proxy) ask(ctx context.Context, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	ctx, cancel := context.WithTimeout(ctx, p.patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Upstream.URL("/graphql"), bytes.NewReader(body))
 	if err != nil {

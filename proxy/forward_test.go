@@ -24,10 +24,17 @@ import (
 	"github.com/dagpass/dagpass/models"
 )
 
-// at starts a house in front of a server that answers as told.
+// at starts a house in front of a server that answers as told, and knows
+// nothing when we ask it ourselves.
 func at(t *testing.T, serve http.HandlerFunc) *house {
 	t.Helper()
-	upstream := httptest.NewServer(serve)
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isOwn(r.Header) && r.URL.Path == "/graphql" {
+			_, _ = io.WriteString(w, `{"data":null}`)
+			return
+		}
+		serve(w, r)
+	}))
 	t.Cleanup(upstream.Close)
 	return newHouseAt(t, "", upstream.URL, nil)
 }
@@ -281,7 +288,7 @@ func TestChangesOutliveTheirSenders(t *testing.T) {
 		if r.Context().Err() != nil {
 			t.Error("the line to Dagster was cut")
 		}
-		_, _ = io.WriteString(w, `{"data":{}}`)
+		_, _ = io.WriteString(w, `{"data":{"deleteRun":{"__typename":"DeletePipelineRunSuccess","dagpass_type":"DeletePipelineRunSuccess"}}}`)
 	})
 	ctx, hangUp := context.WithCancel(context.Background())
 	go func() { <-arrived; hangUp() }()
@@ -295,7 +302,8 @@ func TestChangesOutliveTheirSenders(t *testing.T) {
 	close(gone)
 	<-h.returned
 	same(t, "trail", h.trail(), []string{
-		"dagster.mutation | allowed | deleteRun | mutate | grant 1", "dagster.mutation | ok | deleteRun | mutate | grant 1",
+		"dagster.mutation | allowed | deleteRun | run 1 | delete_pipeline_run | grant 3",
+		"dagster.mutation | ok | deleteRun | run 1 | delete_pipeline_run | grant 3",
 	})
 }
 
@@ -448,12 +456,13 @@ func TestDagsterDown(t *testing.T) {
 	same(t, "lines", []int{strings.Count(log.String(), "\n"), strings.Count(log.String(), "connection refused")}, []int{1, 1})
 	same(t, "query", h.graphql("viewer", "{version}").StatusCode, 502)
 	same(t, "socket", h.raw("GET /graphql HTTP/1.1\nHost: x\nCookie: dagpass=viewer\n"+handshake(h)).StatusCode, 502)
-	same(t, "mutation", h.graphql("admin", "mutation { deleteRun }").StatusCode, 502)
+	same(t, "mutation", h.graphql("admin", "mutation {"+deletion+"}").StatusCode, 502)
 	for range 4 {
 		<-h.returned
 	}
 	same(t, "trail", h.trail(), []string{
-		"dagster.mutation | allowed | deleteRun | mutate | grant 1", "dagster.mutation | failed | deleteRun | mutate | grant 1 | dagster_unreachable",
+		"dagster.mutation | allowed | deleteRun | run run-sales | delete_pipeline_run | grant 4",
+		"dagster.mutation | failed | deleteRun | run run-sales | delete_pipeline_run | grant 4 | dagster_unreachable",
 	})
 }
 
@@ -470,7 +479,7 @@ func TestMutationsAreSentOnce(t *testing.T) {
 	})
 	for range 3 {
 		h.graphql("editor", "{version}") // leaves a connection to use again
-		same(t, "status", h.graphql("editor", "mutation { deleteRun }", "Idempotency-Key: k", "X-Idempotency-Key: k").StatusCode, 502)
+		same(t, "status", h.graphql("editor", "mutation {"+deletion+"}", "Idempotency-Key: k", "X-Idempotency-Key: k").StatusCode, 502)
 	}
 	same(t, "requests", len(sent), 6)
 }
@@ -503,16 +512,17 @@ func TestClientsThatLeave(t *testing.T) {
 func TestAnswersAreRecordedForThoseWhoLeft(t *testing.T) {
 	h := newHouse(t, "", func(c *Config) {
 		record := c.Record
-		c.Record = func(ctx context.Context, e models.Event) error {
+		c.Record = func(ctx context.Context, events ...models.Event) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return record(ctx, e)
+			return record(ctx, events...)
 		}
 	})
 	ctx, cancel := context.WithCancel(models.WithPrincipal(context.Background(), person("editor", "editor")))
 	cancel()
-	h.recordAnswer(ctx, wish{route: dagster.Route{Class: dagster.Report, Need: "mutate"}}, models.OutcomeOK, "")
+	left := &trip{Proxy: h.Proxy, v: &visit{}, pass: &pass{wish: wish{route: dagster.Route{Class: dagster.Report}}}}
+	left.recordAnswer(ctx)
 	same(t, "events", len(h.trail()), 1)
 }
 

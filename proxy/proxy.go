@@ -62,6 +62,7 @@ type Proxy struct {
 	forwarder httputil.ReverseProxy
 	dialer    *http.Client
 	times     socketTimes
+	patience  time.Duration // with Dagster, for questions of our own
 }
 
 // New makes a Proxy. The principal of a request is looked for in its context,
@@ -73,7 +74,7 @@ func New(c Config) (*Proxy, error) {
 	if c.Upstream.base.Host == "" {
 		return nil, errors.New("proxy: no upstream")
 	}
-	p := &Proxy{Config: c, transport: c.Upstream.newTransport(), times: defaultTimes}
+	p := &Proxy{Config: c, transport: c.Upstream.newTransport(), times: defaultTimes, patience: askTime}
 	p.reader = dagster.NewReader(p.ask)
 	p.checks = p.door()
 	p.forwarder = p.newForwarder()

@@ -31,10 +31,14 @@ type house struct {
 	dagster *dagstertest.Server
 	front   *httptest.Server
 
-	mu       sync.Mutex
-	events   []models.Event
+	mu     sync.Mutex
+	events []models.Event
+	// batches is how many events were recorded together, each time.
+	batches  []int
+	unknown  int // mutations that were counted as not classified
 	observed []string
 	touched  int
+	rechecks int   // of sessions behind sockets
 	broken   error // of the audit trail
 	ended    map[string]bool
 	roles    map[string]policy.Role
@@ -63,6 +67,7 @@ func newHouseAt(t testing.TB, prefix, upstream string, change func(*Config)) *ho
 	c := Config{
 		Site:     models.Site{URL: &url.URL{Scheme: "http", Host: h.front.Listener.Addr().String(), Path: prefix}},
 		Upstream: at, Sign: sign, Alive: h.alive, Touch: h.touch, Record: h.record,
+		RunLabel: func(p *models.Principal) string { return p.User.Email }, CountUnclassified: h.countUnknown,
 		LoginURL: func(next string) string { return prefix + "/auth/login?next=" + url.QueryEscape(next) },
 		Problem:  problem, Observe: h.observe, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
@@ -109,18 +114,40 @@ func (h *house) person(name string) *models.Principal {
 	return person(name, role)
 }
 
-// person has a built-in role, or one of "viewer_without_logs" and
-// "editor_without_logs".
+// roles is the policy of the house: people are named after what they may.
+const roles = `
+roles:
+  operator: { extends: viewer, allow: [start_schedule, edit_sensor] }
+grants:
+  - { email: viewer@corp.example, role: viewer }
+  - { email: launcher@corp.example, role: launcher }
+  - { email: editor@corp.example, role: editor }
+  - { email: admin@corp.example, role: admin }
+  - { email: marketer@corp.example, role: editor, locations: ["market*"] }
+  - { email: seller@corp.example, role: launcher, locations: [sales] }
+  - { email: operator@corp.example, role: operator }
+`
+
+var policyOfTheHouse = sync.OnceValue(func() *policy.Policy {
+	p, err := policy.New(policy.Options{File: []byte(roles), Slots: []string{"okta"}})
+	if err != nil {
+		panic(err)
+	}
+	return p
+})
+
+// person may what the policy gives to role@corp.example; with "_without_logs"
+// behind the role, all of it but that.
 func person(name string, role policy.Role) *models.Principal {
 	base, without := strings.CutSuffix(string(role), "_without_logs")
-	permissions := policy.BuiltIn(policy.Role(base))
+	access := policyOfTheHouse().Access(policy.NewSubject("okta", base+"@corp.example", true))
 	if without {
-		delete(permissions, policy.ReadLogs)
+		delete(access.Permissions, policy.ReadLogs)
 	}
 	p := &models.Principal{
 		User:      models.User{ID: "id-" + name, Name: name, Email: name + "@corp.example"},
 		SessionID: "session-" + name, ExpiresAt: time.Now().Add(time.Hour),
-		Access: policy.Access{Role: role, Permissions: permissions, Rules: map[policy.Permission]string{policy.Mutate: "grant 1"}},
+		Access: access,
 	}
 	p.Identity.Slot = "okta"
 	p.Identity.Claims = models.Claims{Username: name, Groups: []string{"data-eng", "a,b"}}
@@ -139,6 +166,7 @@ func (h *house) promote(name string, role policy.Role) {
 func (h *house) alive(_ context.Context, p *models.Principal) (*models.Principal, error) {
 	h.mu.Lock()
 	gone := h.ended[p.User.ID]
+	h.rechecks++
 	h.mu.Unlock()
 	if gone {
 		return nil, errors.New("signed out")
@@ -146,17 +174,28 @@ func (h *house) alive(_ context.Context, p *models.Principal) (*models.Principal
 	return h.person(p.User.Name), nil
 }
 
+// recheck waits until sessions were looked at once more.
+func (h *house) recheck() {
+	h.t.Helper()
+	h.mu.Lock()
+	before := h.rechecks
+	h.mu.Unlock()
+	eventually(h.t, "a session was recognised again", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return h.rechecks > before+1 })
+}
+
 func (h *house) touch(context.Context, *models.Principal) { h.mu.Lock(); h.touched++; h.mu.Unlock() }
 
-func (h *house) record(_ context.Context, e models.Event) error {
+func (h *house) record(_ context.Context, events ...models.Event) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.broken != nil {
 		return h.broken
 	}
-	h.events = append(h.events, e)
+	h.events, h.batches = append(h.events, events...), append(h.batches, len(events))
 	return nil
 }
+
+func (h *house) countUnknown() { h.mu.Lock(); h.unknown++; h.mu.Unlock() }
 
 func (h *house) observe(class dagster.Class, outcome string) {
 	h.mu.Lock()
@@ -164,18 +203,30 @@ func (h *house) observe(class dagster.Class, outcome string) {
 	h.observed = append(h.observed, string(class)+" "+outcome)
 }
 
-// trail is the audit trail, one line an event: name, outcome, operation,
-// permission, rule, reason.
+// trail is the audit trail, one line an event: name, outcome, operation, target,
+// permission, rule, reason, run.
 func (h *house) trail() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var lines []string
 	for _, e := range h.events {
 		lines = append(lines, strings.Join(slices.DeleteFunc(
-			[]string{e.Event, e.Outcome, e.Operation, e.Permission, e.Rule, e.Reason},
+			[]string{e.Event, e.Outcome, e.Operation, shown(e.Target), e.Permission, e.Rule, e.Reason, e.RunID},
 			func(s string) bool { return s == "" }), " | "))
 	}
 	return lines
+}
+
+// shown is a target in short: its kind, its id and "@" with the location.
+func shown(t *models.Target) string {
+	if t == nil {
+		return ""
+	}
+	text := t.Kind + " " + t.ID
+	if t.Location != "" {
+		text += " @" + t.Location
+	}
+	return text
 }
 
 // do sends a request as somebody, from our own origin; "" is a stranger. Header
@@ -249,6 +300,9 @@ func read(t testing.TB, res *http.Response) answer {
 	}
 	return answer{res, string(b)}
 }
+
+// isOwn tells a question of our own from what somebody sent.
+func isOwn(h http.Header) bool { return h.Get(headerUser) == "" }
 
 // same compares and says what differs.
 func same[T any](t testing.TB, what string, got, want T) {

@@ -18,10 +18,12 @@ type World struct {
 	// that begins with "orphan" is not known to Dagster either.
 	Runs, Backfills map[string]string
 	// Assets are keys, their parts joined with "/", with the locations that
-	// define them.
+	// define them; the first is the one that Dagster takes.
 	Assets map[string][]string
 	// Schedules and Sensors are names with their code location.
 	Schedules, Sensors map[string]string
+	// Mutations are those of the schema, as introspection tells.
+	Mutations []string
 }
 
 // DefaultWorld has two code locations and one of everything in each.
@@ -31,7 +33,7 @@ func DefaultWorld() World {
 	}
 	return World{
 		Locations: []string{"sales", "marketing"}, Runs: one("run"), Backfills: one("backfill"),
-		Schedules: one("schedule"), Sensors: one("sensor"),
+		Schedules: one("schedule"), Sensors: one("sensor"), Mutations: []string{"launchRun", "deleteRun"},
 		Assets: map[string][]string{"orders": {"sales"}, "campaigns": {"marketing"}, "shared": {"sales", "marketing"}},
 	}
 }
@@ -69,7 +71,9 @@ func (w World) query(field string, args object) (value any, known bool) {
 	case "assetNodes":
 		return w.assetNodes(args["assetKeys"]), true
 	case "assetNodeDefinitionCollisions":
-		return []any{}, true
+		return w.collisions(args["assetKeys"]), true
+	case "__schema":
+		return object{"mutationType": object{"fields": all(w.Mutations, func(name string) any { return object{"name": name} })}}, true
 	case "workspaceOrError":
 		return object{"__typename": "Workspace", "id": "workspace", "locationEntries": all(w.Locations, w.entry)}, true
 	case "workspaceLocationEntryOrError":
@@ -110,29 +114,53 @@ func (w World) backfill(id string) any {
 	}
 	return object{
 		"__typename": "PartitionBackfill", "id": id, "partitionSetName": "job_partition_set", "partitionSet": set,
-		"assetSelection": nil, "hasCancelPermission": true, "hasResumePermission": true,
+		"assetSelection": nil, "isAssetBackfill": false, "hasCancelPermission": true, "hasResumePermission": true,
 	}
 }
 
+// assetNodes are those of the keys that are defined anywhere, of all of them if
+// none is named.
 func (w World) assetNodes(keys any) any {
-	wanted := slices.Sorted(maps.Keys(w.Assets))
-	if list, ok := keys.([]any); ok {
-		wanted = nil
-		for _, key := range list {
-			o, _ := key.(object)
-			wanted = append(wanted, strings.Join(words(o["path"]), "/"))
-		}
-	}
 	nodes := []any{}
-	for _, key := range wanted {
-		for _, location := range w.Assets[key] {
+	for _, key := range w.wanted(keys) {
+		if locations := w.Assets[key]; len(locations) > 0 {
 			nodes = append(nodes, object{
-				"__typename": "AssetNode", "id": location + "." + key, "repository": w.repository(location), "isExecutable": true,
-				"assetKey": object{"__typename": "AssetKey", "path": anyOf(strings.Split(key, "/"))}, "hasMaterializePermission": true,
+				"__typename": "AssetNode", "id": key, "assetKey": assetKey(key), "repository": w.repository(locations[0]),
+				"isExecutable": true, "hasMaterializePermission": true,
 			})
 		}
 	}
 	return nodes
+}
+
+// collisions are the keys that more than one code location defines.
+func (w World) collisions(keys any) any {
+	found := []any{}
+	for _, key := range w.wanted(keys) {
+		if locations := w.Assets[key]; len(locations) > 1 {
+			found = append(found, object{
+				"__typename": "AssetNodeDefinitionCollision", "assetKey": assetKey(key), "repositories": all(locations, w.repository),
+			})
+		}
+	}
+	return found
+}
+
+func (w World) wanted(keys any) []string {
+	list, ok := keys.([]any)
+	if !ok {
+		return slices.Sorted(maps.Keys(w.Assets))
+	}
+	var names []string
+	for _, key := range list {
+		o, _ := key.(object)
+		names = append(names, strings.Join(words(o["path"]), "/"))
+	}
+	return names
+}
+
+func assetKey(key string) object {
+	return object{"__typename": "AssetKey", "path": anyOf(strings.Split(key, "/"))}
 }
 
 func (w World) entry(location string) any {
