@@ -182,8 +182,7 @@ func objectOf(name string, v *ast.Value) *ast.Value {
 	return &ast.Value{Kind: ast.ObjectValue, Children: ast.ChildValueList{{Name: name, Value: v}}}
 }
 
-// retag gives a literal list of tags with ours at its head: of the tags that
-// may say who launched a run the app believes the first.
+// retag gives a literal list of tags with ours at its head.
 func (a *attribution) retag(v *ast.Value) (*ast.Value, error) {
 	if v.Kind == ast.ObjectValue {
 		v = listOf(v)

@@ -68,6 +68,9 @@ func readDocument(query string, operation *string) (*document, error) {
 	if err := s.read(chosen); err != nil {
 		return nil, unreadable("ambiguous_graphql", "The GraphQL document uses something that cannot be forwarded.", err)
 	}
+	if s.reserved {
+		return nil, unreadable("reserved_alias", "Response keys that begin with "+hiddenPrefix+" are not for clients.", nil)
+	}
 	return s.document(chosen)
 }
 
@@ -111,6 +114,8 @@ type survey struct {
 	logs        bool
 	// evaluates tells that the code of a schedule or a sensor is run.
 	evaluates bool
+	// reserved tells that a response key looks like one of ours.
+	reserved bool
 }
 
 func (s *survey) read(o *ast.OperationDefinition) error {
@@ -151,6 +156,7 @@ func (s *survey) reachOne(selection ast.Selection) error {
 	case *ast.Field:
 		s.logs = s.logs || holdsLogs(x.Name)
 		s.evaluates = s.evaluates || x.Name == "evaluationResult"
+		s.reserved = s.reserved || strings.HasPrefix(x.Alias, hiddenPrefix)
 		return s.reach(x.SelectionSet)
 	case *ast.InlineFragment:
 		return s.reach(x.SelectionSet)

@@ -5,18 +5,24 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // Refuse writes the answer to a call that its sender may not make, in the shape
-// that Dagster's app shows best: the UnauthorizedError of each root field's own
-// type, with status 200, as Dagster itself does. If a root field's type has no
-// such member the whole answer is GraphQL errors. message is shown.
+// that Dagster's app shows best: an error of each root field's own type, with
+// status 200, as Dagster itself does. If a root field's type has none the whole
+// answer is GraphQL errors. message is shown.
 func Refuse(c *Call, message string) (status int, body []byte) {
-	a := answer{}
-	if slices.ContainsFunc(c.Fields, func(f Field) bool { return !c.canCarry(f) }) {
-		a.Errors = refusals(c.Fields, message)
-	} else {
-		a.Data = unauthorized(c.Fields, message)
+	a := answer{Data: map[string]any{}}
+	for _, f := range c.Fields {
+		a.Data[f.Key] = c.refusal(f, message)
+	}
+	for _, value := range a.Data {
+		if value == nil {
+			a = answer{Errors: refusals(c.Fields, message)}
+			break
+		}
 	}
 	// Strings in maps and structs: this cannot fail.
 	body, _ = json.Marshal(a)
@@ -48,28 +54,97 @@ func refusals(fields []Field, message string) []problem {
 	return list
 }
 
-func unauthorized(fields []Field, message string) map[string]any {
-	data := map[string]any{}
-	for _, f := range fields {
-		if f.Name == "__typename" {
-			data[f.Key] = "Mutation"
-			continue
-		}
-		data[f.Key] = map[string]string{"__typename": "UnauthorizedError", "message": message}
+// refusal is the value of a root field; nil where its type has no error. What
+// is in which type was found by introspection of 1.13.27. A field that is
+// missing here is answered with GraphQL errors, which is less pretty and no
+// less a refusal.
+func (c *Call) refusal(f Field, message string) any {
+	switch {
+	case c.Kind != Mutation:
+		return nil
+	case f.Name == "__typename":
+		return "Mutation"
+	case f.Name == "terminateRuns":
+		return c.notTerminated(f, message)
+	case f.Name == "launchMultipleRuns", f.Name == "logTelemetry":
+		return pythonError(message)
+	case slices.Contains(carriers(), f.Name):
+		return unauthorized(f, message)
 	}
-	return data
+	return nil
 }
 
-// canCarry tells whether the type of a root field has UnauthorizedError.
-// Found by introspection of 1.13.27; a field that is missing here is answered
-// with GraphQL errors, which is less pretty and no less a refusal.
-func (c *Call) canCarry(f Field) bool {
-	return c.Kind == Mutation && slices.Contains(carriers(), f.Name)
+// unauthorized is UnauthorizedError. For a launch it has errors besides: the
+// app's launch dialogs know no UnauthorizedError, and of what they do not know
+// they show errors and not the message.
+func unauthorized(f Field, message string) map[string]any {
+	value := map[string]any{"__typename": "UnauthorizedError", "message": message}
+	switch f.Name {
+	case "launchRun", "launchPipelineExecution", "launchRunReexecution", "launchPipelineReexecution":
+		value["errors"] = []problem{{Message: message}}
+	}
+	return value
+}
+
+// pythonError is for the types that have no other error. The lists are what the
+// app goes through.
+func pythonError(message string) map[string]any {
+	return map[string]any{"__typename": "PythonError", "message": message, "stack": []string{}, "errorChain": []string{}}
+}
+
+// notTerminated refuses each run by itself: of a PythonError for them all the
+// app does not show the message.
+func (c *Call) notTerminated(f Field, message string) map[string]any {
+	value := map[string]any{"__typename": "TerminateRunsResult"}
+	for _, field := range c.document.occurrences {
+		list := slices.Repeat([]any{unauthorized(f, message)}, c.count(field, "runIds"))
+		for _, key := range c.keysOf("terminateRunResults", field.SelectionSet, map[string]bool{}) {
+			if field.Alias == f.Key && len(list) > 0 {
+				value[key] = list
+			}
+		}
+	}
+	if len(value) == 1 {
+		return pythonError(message)
+	}
+	return value
+}
+
+// count is how many items an argument has; none if it cannot be read.
+func (c *Call) count(field *ast.Field, argument string) int {
+	v, err := c.values()
+	if err != nil {
+		return 0
+	}
+	in, err := v.arguments(field)
+	if err != nil {
+		return 0
+	}
+	return len(in.items(argument))
+}
+
+// keysOf are the response keys that a selection gives to a field.
+func (c *Call) keysOf(name string, set ast.SelectionSet, seen map[string]bool) (keys []string) {
+	for _, selection := range set {
+		switch x := selection.(type) {
+		case *ast.Field:
+			if x.Name == name {
+				keys = append(keys, x.Alias)
+			}
+		case *ast.InlineFragment:
+			keys = append(keys, c.keysOf(name, x.SelectionSet, seen)...)
+		case *ast.FragmentSpread:
+			if !seen[x.Name] {
+				seen[x.Name] = true
+				keys = append(keys, c.keysOf(name, c.document.fragments.ForName(x.Name).SelectionSet, seen)...)
+			}
+		}
+	}
+	return keys
 }
 
 func carriers() []string {
 	return strings.Fields(`
-		__typename
 		addDynamicPartition cancelPartitionBackfill deleteAppManagedComponent deleteDynamicPartitions
 		deletePipelineRun deleteRun launchPartitionBackfill launchPipelineExecution
 		launchPipelineReexecution launchRun launchRunReexecution reexecutePartitionBackfill

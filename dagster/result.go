@@ -1,10 +1,8 @@
 package dagster
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
-	"errors"
-	"slices"
 	"strings"
 )
 
@@ -31,10 +29,6 @@ const (
 	noAnswer     = "no_answer"
 )
 
-// reserved begins the response keys that only we ask for. A document that has
-// such a key of its own is not read.
-const reserved = "dagpass_"
-
 // questions are the selections that tell what became of a root field: in its
 // own type by names that Dagster has had since 1.10 at least. A name that is
 // missing would make Dagster refuse the mutation.
@@ -58,27 +52,25 @@ func questions(field string) string {
 
 // told is what the questions were answered with.
 type told struct {
-	Type     string                 `json:"dagpass_type"`
-	Run      struct{ RunID string } `json:"dagpass_run"`
-	Items    []told                 `json:"dagpass_items"`
-	Backfill string                 `json:"dagpass_backfill"`
-	Runs     []string               `json:"dagpass_runs"`
+	kind     string
+	run      struct{ RunID string }
+	items    []map[string]json.RawMessage
+	backfill string
+	runs     []string
 }
 
 func (t told) result(f Field) Result {
-	r := Result{Field: f, Runs: t.Runs, Backfill: t.Backfill}
-	if !done(t.Type) {
-		r.Failure = t.Type
+	r := Result{Field: f, Runs: t.runs, Backfill: t.backfill}
+	if !done(t.kind) {
+		r.Failure = t.kind
 	}
-	if t.Run.RunID != "" {
-		r.Runs = []string{t.Run.RunID}
+	if t.run.RunID != "" {
+		r.Runs = []string{t.run.RunID}
 	}
-	for _, item := range t.Items {
-		one := item.result(f)
+	for _, item := range t.items {
+		one := readTold(item).result(f)
 		r.Items, r.Runs = append(r.Items, one), append(r.Runs, one.Runs...)
-		if r.Failure == "" {
-			r.Failure = one.Failure
-		}
+		r.Failure = cmp.Or(r.Failure, one.Failure)
 	}
 	return r
 }
@@ -95,127 +87,46 @@ func done(name string) bool {
 	return strings.HasSuffix(name, "Success") || strings.HasSuffix(name, "Result") || strings.HasSuffix(name, "Accepted")
 }
 
-// told takes the answers to our questions out of Dagster's answer to a mutation
-// and reads them.
-func (c *Call) told(body []byte) ([]byte, []Result) {
-	answer, err := readOrdered(body)
-	if err != nil || !answer.has("data") && !answer.has("errors") {
-		return body, c.failed(noAnswer)
-	}
-	data, err := readOrdered(answer.get("data"))
-	if err != nil {
-		return body, c.failed(graphQLError)
-	}
-	var results []Result
+// results reads what Dagster's answer tells of each root field.
+func (c *Call) results(body []byte) (list []Result) {
+	var answer, data map[string]json.RawMessage
+	err := json.Unmarshal(body, &answer)
+	isAnswer := err == nil && (answer["data"] != nil || answer["errors"] != nil)
+	_ = json.Unmarshal(answer["data"], &data) // null, or no object: the same as nothing
 	for _, f := range c.Fields {
-		results = append(results, resultOf(f, data))
-	}
-	for i, m := range data {
-		value, err := readOrdered(m.value)
-		if theirs := value.keep(isTheirs); err == nil && len(theirs) < len(value) {
-			data[i].value = theirs.bytes()
+		r := Result{Field: f, Failure: noAnswer}
+		if isAnswer {
+			r = resultOf(f, data)
 		}
+		list = append(list, r)
 	}
-	answer.set("data", data.bytes())
-	return answer.bytes(), results
+	return list
 }
 
-func (c *Call) failed(word string) (results []Result) {
-	for _, f := range c.Fields {
-		results = append(results, Result{Field: f, Failure: word})
-	}
-	return results
-}
-
-func resultOf(f Field, data ordered) Result {
-	value := data.get(f.Key)
+func resultOf(f Field, data map[string]json.RawMessage) Result {
+	value, given := data[f.Key]
 	switch {
-	case !data.has(f.Key):
-		return Result{Field: f, Failure: notRun}
-	case isNull(value):
+	case data == nil, string(value) == "null":
 		return Result{Field: f, Failure: graphQLError}
+	case !given:
+		return Result{Field: f, Failure: notRun}
 	}
-	members, err := readOrdered(value)
-	if err != nil {
-		return Result{Field: f} // a scalar, which was given
+	var members map[string]json.RawMessage
+	if json.Unmarshal(value, &members) != nil {
+		return Result{Field: f} // a scalar
 	}
-	var t told
-	// Only keys of ours: encoding/json would take DAGPASS_TYPE for dagpass_type.
-	if err := json.Unmarshal(members.keep(isOurs).bytes(), &t); err != nil {
-		return Result{Field: f, Failure: noAnswer}
-	}
-	return t.result(f)
+	return readTold(members).result(f)
 }
 
-func isOurs(key string) bool   { return strings.HasPrefix(key, reserved) }
-func isTheirs(key string) bool { return !isOurs(key) }
-
-// ordered is a JSON object in its own order, its values as they are written.
-type ordered []member
-
-type member struct {
-	key   string
-	value json.RawMessage
-}
-
-// readOrdered reads one JSON object; anything else is an error.
-func readOrdered(raw []byte) (o ordered, err error) {
-	d := newDecoder(raw)
-	if token, err := d.Token(); err != nil || token != json.Delim('{') {
-		return nil, errors.New("no object")
+// readTold takes exact keys: to fill a struct encoding/json would take
+// Dagpass_type, which a client may ask for, for dagpass_type.
+func readTold(members map[string]json.RawMessage) (t told) {
+	for key, into := range map[string]any{
+		"dagpass_type": &t.kind, "dagpass_run": &t.run, "dagpass_items": &t.items,
+		"dagpass_backfill": &t.backfill, "dagpass_runs": &t.runs,
+	} {
+		// What is missing, or of another shape than was asked for, tells nothing.
+		_ = json.Unmarshal(members[key], into)
 	}
-	for d.More() {
-		var m member
-		if err := errors.Join(d.Decode(&m.key), d.Decode(&m.value)); err != nil {
-			return nil, err
-		}
-		o = append(o, m)
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	return o, requireNoMore(d)
-}
-
-func (o ordered) bytes() []byte {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, m := range o {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		key, _ := json.Marshal(m.key) // a string: this cannot fail
-		b.Write(append(key, ':'))
-		b.Write(m.value)
-	}
-	b.WriteByte('}')
-	return b.Bytes()
-}
-
-func (o ordered) index(key string) int {
-	return slices.IndexFunc(o, func(m member) bool { return m.key == key })
-}
-
-func (o ordered) has(key string) bool { return o.index(key) >= 0 }
-
-func (o ordered) get(key string) json.RawMessage {
-	if i := o.index(key); i >= 0 {
-		return o[i].value
-	}
-	return nil
-}
-
-func (o ordered) set(key string, value json.RawMessage) {
-	if i := o.index(key); i >= 0 {
-		o[i].value = value
-	}
-}
-
-func (o ordered) keep(wanted func(key string) bool) (kept ordered) {
-	for _, m := range o {
-		if wanted(m.key) {
-			kept = append(kept, m)
-		}
-	}
-	return kept
+	return t
 }

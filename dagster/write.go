@@ -6,7 +6,6 @@ import (
 	"github.com/dagpass/dagpass/policy"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/lexer"
-	"github.com/vektah/gqlparser/v2/parser"
 )
 
 // Writing is what of a call depends on who sends it.
@@ -40,12 +39,15 @@ type Outgoing struct {
 func (c *Call) Write(w Writing) (*Outgoing, error) {
 	o := &Outgoing{call: c, writing: w}
 	query, variables := c.document.quoted, c.variables
-	if c.Kind == Mutation {
+	switch {
+	case c.Kind == Mutation:
 		var err error
 		if query, variables, err = c.rewrite(w.Label); err != nil {
 			return nil, err
 		}
 		o.Edits = true
+	case !w.Untrimmed && c.document.trim.needed(w.Access):
+		query, o.Edits = c.document.trim.quoted(w.Access), true
 	}
 	o.Body = c.payload(query, variables, "operationName")
 	return o, nil
@@ -56,10 +58,13 @@ func (c *Call) Write(w Writing) (*Outgoing, error) {
 // its fields; none for anything else. What is no GraphQL answer is given back
 // as it is.
 func (o *Outgoing) Answer(body []byte) (edited []byte, results []Result) {
-	if o.call.Kind == Mutation {
-		return o.call.told(body)
+	switch {
+	case !o.Edits:
+		return body, nil
+	case o.call.Kind == Mutation:
+		return dropHidden(body), o.call.results(body)
 	}
-	return body, nil
+	return o.call.document.trim.apply(body, o.writing.Access), nil
 }
 
 // rewrite writes the sender's label and the questions after the result into a
@@ -117,14 +122,14 @@ func (c *Call) mutation(label string) (*mutation, error) {
 // selections visits the root fields, those in fragments too.
 func (m *mutation) selections(set ast.SelectionSet) error {
 	for _, selection := range set {
-		if err := m.selection(selection); err != nil {
+		if err := m.visit(selection); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *mutation) selection(selection ast.Selection) error {
+func (m *mutation) visit(selection ast.Selection) error {
 	switch x := selection.(type) {
 	case *ast.Field:
 		return m.root(x)
@@ -145,18 +150,9 @@ func (m *mutation) root(f *ast.Field) error {
 		return err
 	}
 	if len(f.SelectionSet) > 0 {
-		f.SelectionSet = append(f.SelectionSet, parseSelections(questions(f.Name))...)
+		f.SelectionSet = append(f.SelectionSet, selection(questions(f.Name))...)
 	}
 	return nil
-}
-
-// parseSelections parses selections of our own making.
-func parseSelections(text string) ast.SelectionSet {
-	d, err := parser.ParseQuery(&ast.Source{Input: "{" + text + "}"})
-	if err != nil {
-		return nil
-	}
-	return d.Operations[0].SelectionSet
 }
 
 // dropUnused drops the variables that stood nowhere but in a tag that went:

@@ -1,6 +1,6 @@
 """Holds what we write of launches against Dagster's own schema.
 
-    python same_launch.py launches.json mutations.json
+    python same_launch.py launches.json outcomes.json
 
 Each entry of launches.json is a request ("query", "operationName", "variables")
 and what package dagster wrote of it for ada@example.com ("written"; null for a
@@ -11,7 +11,7 @@ label; but for that tag, and for selections whose key begins with dagpass_, both
 must mean the same. What we refuse Dagster must refuse too, and what it refuses it
 must still refuse as we wrote it.
 
-mutations.json names the types that each mutation of the newest Dagster may
+outcomes.json names the types that each mutation of the newest Dagster may
 answer with. Exit status 1 if anything differs.
 """
 
@@ -224,7 +224,7 @@ def main() -> int:
     for name, field in SCHEMA.mutation_type.fields.items():
         if unknown := [t for t in members(field) if t not in known.get(name, [])]:
             wrong += 1
-            print(f"{name} may answer {unknown}, which mutations.json does not name")
+            print(f"{name} may answer {unknown}, which outcomes.json does not name")
     print(f"{len(entries)} requests, {len(SCHEMA.mutation_type.fields)} mutations, {wrong} wrong")
     return 1 if wrong else 0
 
