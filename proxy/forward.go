@@ -135,6 +135,7 @@ var (
 	frameSelf = []string{"frame-ancestors 'self'"}
 	sandboxed = []string{"sandbox, frame-ancestors 'self'"}
 	private   = []string{"private"}
+	noStore   = []string{"no-store"}
 	nosniff   = []string{"nosniff"}
 )
 
@@ -148,6 +149,9 @@ func (t *trip) receive(res *http.Response) error {
 	keepCookies(h)
 	if h.Get("Cache-Control") == "" {
 		h["Cache-Control"] = private
+	}
+	if t.call != nil {
+		h["Cache-Control"] = noStore // it is an answer to one person
 	}
 	protect(h, t.route.Sandbox)
 	if t.route.Class == dagster.Page {

@@ -119,10 +119,22 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	a.lookout = newLookout(a, door)
 	a.server = handlers.New(handlers.Config{
 		Identity: a.identity, Pages: pages, Proxy: door, CleanPath: dagster.CleanPath,
-		Ready: a.store.Ready, Around: a.lookout.around, Trusted: a.cfg.trusted,
+		Ready: a.store.Ready, Around: a.lookout.around, Locations: a.locations(door), Trusted: a.cfg.trusted,
 		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Monitor: !a.cfg.Enforce, Demo: a.cfg.Demo, Now: now, Log: a.log,
 	})
 	return nil
+}
+
+// locations lists Dagster's code locations for our own pages, which can do
+// without.
+func (a *app) locations(door *proxy.Proxy) func(context.Context) []string {
+	return func(ctx context.Context) []string {
+		names, err := door.Locations(ctx)
+		if err != nil {
+			a.log.WarnContext(ctx, "code locations not known", "error", err)
+		}
+		return names
+	}
 }
 
 func (a *app) newProxy(pages *handlers.Pages) (*proxy.Proxy, error) {
@@ -305,7 +317,7 @@ func (p *lookout) ask(ctx context.Context) error {
 	defer cancel()
 	around := &handlers.Around{Dagster: p.askDagster(bounded), Providers: p.providers(bounded)}
 	p.last.Store(around)
-	// p.askSchema(ctx, around.Dagster.Version)
+	p.askSchema(ctx, around.Dagster.Version)
 	return nil
 }
 

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -33,6 +35,7 @@ type program struct {
 	idp     *providertest.Server
 	dagster *dagstertest.Server
 	out     *lines
+	log     *lines
 	stop    func() error
 }
 
@@ -50,7 +53,7 @@ const rolesByGroup = "grants: [{group: admins, role: admin}, {group: editors, ro
 // start runs the program with an OIDC slot; more settings may follow.
 func start(t *testing.T, database string, more ...string) *program {
 	t.Helper()
-	p := &program{t: t, idp: providertest.New(t), dagster: dagstertest.New(t, ""), out: &lines{}}
+	p := &program{t: t, idp: providertest.New(t), dagster: dagstertest.New(t, ""), out: &lines{}, log: &lines{}}
 	environ := append([]string{
 		"DAGPASS_LISTEN=127.0.0.1:0", "DAGPASS_UPSTREAM=" + p.dagster.URL, "DAGPASS_DATABASE_URL=" + database,
 		"DAGPASS_OIDC_PROVIDERS=oidc", "DAGPASS_OIDC_OIDC_ISSUER=" + p.idp.Issuer, "DAGPASS_OIDC_OIDC_CLIENT_ID=" + p.idp.ClientID,
@@ -70,7 +73,7 @@ func (p *program) serve(cfg Config) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
-		ended <- serveWith(ctx, cfg, stdio{Out: p.out, Err: io.Discard}, func(a net.Addr) { ready <- a })
+		ended <- serveWith(ctx, cfg, stdio{Out: p.out, Err: p.log}, func(a net.Addr) { ready <- a })
 	}()
 	select {
 	case a := <-ready:
@@ -157,6 +160,20 @@ func TestProgram(t *testing.T) {
 	})
 }
 
+// wait is for a line of the log.
+func (p *program) wait(text string) {
+	p.t.Helper()
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for !strings.Contains(p.log.String(), text) {
+		select {
+		case <-tick.C:
+		case <-late:
+			p.t.Fatalf("the log never says %q", text)
+		}
+	}
+}
+
 // events are the lines on standard output.
 func (p *program) events() (all []string) {
 	for line := range strings.SplitSeq(strings.TrimSpace(p.out.String()), "\n") {
@@ -180,7 +197,7 @@ func TestStranger(t *testing.T) {
 		t.Errorf("%d", res.StatusCode)
 	}
 	for _, r := range p.dagster.Requests() {
-		if r.Endpoint != "server_info" { // which we ask ourselves
+		if r.Endpoint != "server_info" && !strings.Contains(string(r.Body), "__schema") { // which we ask ourselves
 			t.Errorf("reached Dagster: %s %s", r.Method, r.URI)
 		}
 	}
@@ -270,6 +287,59 @@ func TestMetricsListen(t *testing.T) {
 		_ = res.Body.Close()
 		if path == "/auth/metrics" && !strings.Contains(string(text), "dagpass_sessions 0") {
 			t.Errorf("no count of sessions")
+		}
+	}
+}
+
+// At the start, and again when Dagster has become another version, Dagster is
+// asked for mutations that nobody has classified.
+func TestUnclassifiedFieldsAreListed(t *testing.T) {
+	asked, version, schema := 0, "1.13.27", []string(nil)
+	err := errors.New("not there yet")
+	var log bytes.Buffer
+	p := &lookout{log: slog.New(slog.NewTextHandler(&log, nil)), schema: func(context.Context) ([]string, error) { asked++; return schema, err }}
+	p.unclassified.Store(-1)
+	for i, step := range []struct {
+		change func()
+		asked  int
+		known  int64
+		lines  int
+	}{
+		{func() { version = "" }, 0, -1, 0}, // Dagster does not answer
+		{func() { version = "1.13.27" }, 1, -1, 0},
+		{func() {}, 2, -1, 0},
+		{func() { err = nil }, 3, 0, 0},
+		{func() {}, 3, 0, 0},
+		{func() { version = "" }, 3, 0, 0},
+		{func() { version, schema = "1.14.0", []string{"newThing", "newerThing"} }, 4, 2, 1},
+		{func() {}, 4, 2, 1},
+	} {
+		step.change()
+		p.askSchema(t.Context(), version)
+		if asked != step.asked || p.unclassified.Load() != step.known || strings.Count(log.String(), "[newThing newerThing]") != step.lines {
+			t.Errorf("step %d: asked %d times, %d known, log %q", i, asked, p.unclassified.Load(), log.String())
+		}
+	}
+}
+
+// What an operator should know of the roles stands in metrics and log.
+func TestRolesInMetricsAndLog(t *testing.T) {
+	for setting, want := range map[string][]string{
+		"DAGPASS_ENFORCE=true":  {"dagpass_monitor_mode 0", "dagpass_unclassified_fields 1", "dagpass_unclassified_mutations_total 1"},
+		"DAGPASS_ENFORCE=false": {"dagpass_monitor_mode 1", "dagpass_unclassified_fields 1", "dagpass_unclassified_mutations_total 1"},
+	} {
+		p := start(t, storetest.SQLiteURL(t), setting, "DAGPASS_METRICS_TOKEN=scrape", "DAGPASS_DEFAULT_ROLE=viewer")
+		violet := p.as(providertest.Violet)
+		violet.graphql("mutation { newThing }")
+		p.wait("mutations of this Dagster are not classified")
+		text, _ := io.ReadAll(violet.do("GET", "/auth/metrics", "", "Authorization", "Bearer scrape").Body)
+		for _, line := range want {
+			if !strings.Contains(string(text), "\n"+line+"\n") {
+				t.Errorf("%s: no %q", setting, line)
+			}
+		}
+		if monitored := strings.Contains(p.log.String(), "monitor mode"); monitored != strings.HasSuffix(setting, "false") || len(p.dagster.Changed()) == 1 != monitored {
+			t.Errorf("%s: told in the log %v, ran %v", setting, monitored, p.dagster.Changed())
 		}
 	}
 }

@@ -33,7 +33,7 @@ func DefaultWorld() World {
 	}
 	return World{
 		Locations: []string{"sales", "marketing"}, Runs: one("run"), Backfills: one("backfill"),
-		Schedules: one("schedule"), Sensors: one("sensor"), Mutations: []string{"launchRun", "deleteRun"},
+		Schedules: one("schedule"), Sensors: one("sensor"), Mutations: []string{"launchRun", "deleteRun", "newThing"},
 		Assets: map[string][]string{"orders": {"sales"}, "campaigns": {"marketing"}, "shared": {"sales", "marketing"}},
 	}
 }

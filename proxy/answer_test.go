@@ -1,0 +1,262 @@
+package proxy
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/dagpass/dagpass/dagster"
+	"github.com/dagpass/dagpass/dagster/dagstertest"
+)
+
+const (
+	launchSales  = `launchRun(executionParams: {selector: {` + atSales + `, jobName: "j"}}) {__typename}`
+	launchTwo    = `launchMultipleRuns(executionParamsList: [{selector: {` + atSales + `, jobName: "j"}}, {selector: {` + atMarketing + `, jobName: "k"}}]) {__typename}`
+	terminateTwo = `terminateRuns(runIds: ["run-sales", "run-marketing"]) {__typename}`
+	backfillOf   = `launchPartitionBackfill(backfillParams: {assetSelection: [{path: ["campaigns"]}], partitionNames: ["a"]}) {__typename}`
+)
+
+// What became of a change is told by Dagster's answer, by its status where that
+// says enough, and for each thing that was to be changed.
+func TestWhatBecameOfAChange(t *testing.T) {
+	type answer struct {
+		status int
+		body   string
+	}
+	deleted := func(kind string) string {
+		return `{"data":{"deleteRun":{"__typename":"` + kind + `","dagpass_type":"` + kind + `"}}}`
+	}
+	const (
+		aDeletion = "dagster.mutation | %s | deleteRun | run run-sales @sales | delete_pipeline_run | grant 3"
+		aLaunch   = "dagster.mutation | ok | launchRun | job j @sales | launch_pipeline_execution | grant 3"
+	)
+	failed := func(reason string) []string { return []string{fmt.Sprintf(aDeletion, "failed") + " | " + reason} }
+	for name, row := range map[string]struct {
+		mutation string
+		answer   answer
+		want     []string // the events after the answer
+	}{
+		"done":                   {deletion, answer{}, []string{fmt.Sprintf(aDeletion, "ok")}},
+		"refused by Dagster":     {deletion, answer{200, deleted("UnauthorizedError")}, failed("UnauthorizedError")},
+		"a Python error":         {deletion, answer{200, deleted("PythonError")}, failed("PythonError")},
+		"a type nobody knows":    {deletion, answer{200, deleted("Newer")}, failed("Newer")},
+		"a type that is large":   {deletion, answer{200, deleted(strings.Repeat("x", 1000))}, failed(strings.Repeat("x", 256) + "…")},
+		"errors":                 {deletion, answer{200, `{"data":null,"errors":[{"message":"secret"}]}`}, failed("graphql_error")},
+		"no such field":          {deletion, answer{400, `{"data":null,"errors":[{"message":"secret"}]}`}, failed("status_400")},
+		"a fault":                {deletion, answer{500, "Internal Server Error"}, failed("status_500")},
+		"a fault that says ok":   {deletion, answer{500, deleted("DeletePipelineRunSuccess")}, failed("status_500")},
+		"a page":                 {deletion, answer{200, "<html>"}, failed("no_answer")},
+		"nothing":                {deletion, answer{200, ""}, failed("no_answer")},
+		"an answer about else":   {deletion, answer{200, `{"data":{"a":{"dagpass_type":"DeletePipelineRunSuccess"}}}`}, failed("not_run")},
+		"a type of the sender's": {deletion, answer{200, `{"data":{"deleteRun":{"__typename":"DeletePipelineRunSuccess","dagpass_type":"PythonError"}}}`}, failed("PythonError")},
+		"launched":               {launchSales, answer{}, []string{aLaunch + " | run-1"}},
+		"two launched": {launchTwo, answer{}, []string{
+			"dagster.mutation | ok | launchMultipleRuns | job j @sales | launch_pipeline_execution | grant 3 | run-1",
+			"dagster.mutation | ok | launchMultipleRuns | job k @marketing | launch_pipeline_execution | grant 3 | run-2",
+		}},
+		"one of two launched": {
+			launchTwo, answer{200, `{"data":{"launchMultipleRuns":{"dagpass_type":"LaunchMultipleRunsResult","dagpass_items":[` +
+				`{"dagpass_type":"RunConfigValidationInvalid"},{"dagpass_type":"LaunchRunSuccess","dagpass_run":{"runId":"r2"}}]}}}`},
+			[]string{
+				"dagster.mutation | failed | launchMultipleRuns | job j @sales | launch_pipeline_execution | grant 3 | RunConfigValidationInvalid",
+				"dagster.mutation | ok | launchMultipleRuns | job k @marketing | launch_pipeline_execution | grant 3 | r2",
+			},
+		},
+		"one launched of two, which is not said": {
+			launchTwo, answer{200, `{"data":{"launchMultipleRuns":{"dagpass_type":"LaunchMultipleRunsResult","dagpass_items":[{"dagpass_type":"LaunchRunSuccess","dagpass_run":{"runId":"r2"}}]}}}`},
+			[]string{
+				"dagster.mutation | ok | launchMultipleRuns | job j @sales | launch_pipeline_execution | grant 3",
+				"dagster.mutation | ok | launchMultipleRuns | job k @marketing | launch_pipeline_execution | grant 3",
+				"dagster.mutation | ok | launchMultipleRuns | launch_pipeline_execution | grant 3 | r2",
+			},
+		},
+		"one of two terminated": {
+			terminateTwo, answer{200, `{"data":{"terminateRuns":{"dagpass_type":"TerminateRunsResult","dagpass_items":[{"dagpass_type":"TerminateRunSuccess"},{"dagpass_type":"RunNotFoundError"}]}}}`},
+			[]string{
+				"dagster.mutation | ok | terminateRuns | run run-sales @sales | terminate_pipeline_execution | grant 3",
+				"dagster.mutation | failed | terminateRuns | run run-marketing @marketing | terminate_pipeline_execution | grant 3 | RunNotFoundError",
+			},
+		},
+		"a backfill": {backfillOf, answer{}, []string{
+			"dagster.mutation | ok | launchPartitionBackfill | backfill backfill-1 @marketing | launch_partition_backfill | grant 3",
+		}},
+		"a backfill with runs": {
+			backfillOf, answer{200, `{"data":{"launchPartitionBackfill":{"dagpass_type":"LaunchBackfillSuccess","dagpass_backfill":"b","dagpass_runs":["r1","r2"]}}}`},
+			[]string{
+				"dagster.mutation | ok | launchPartitionBackfill | backfill b @marketing | launch_partition_backfill | grant 3",
+				"dagster.mutation | ok | launchPartitionBackfill | backfill b @marketing | launch_partition_backfill | grant 3 | r1",
+				"dagster.mutation | ok | launchPartitionBackfill | backfill b @marketing | launch_partition_backfill | grant 3 | r2",
+			},
+		},
+		"one done, one failed": {
+			"a: " + deletion + " b: " + deletion, answer{200, `{"data":{"a":{"dagpass_type":"DeletePipelineRunSuccess"},"b":{"dagpass_type":"RunNotFoundError"}}}`},
+			[]string{fmt.Sprintf(aDeletion, "ok"), fmt.Sprintf(aDeletion, "failed") + " | RunNotFoundError"},
+		},
+	} {
+		h := newHouse(t, "", nil)
+		h.dagster.Instead(func(r dagstertest.Request) (int, string) {
+			if isOwn(r.Header) {
+				return 0, ""
+			}
+			return row.answer.status, row.answer.body
+		})
+		got := h.graphql("editor", "mutation { "+row.mutation+" }")
+		<-h.returned
+		trail := h.trail()
+		same(t, name, trail[h.batches[0]:], row.want)
+		same(t, name+", batches", h.batches[1:], []int{len(row.want)})
+		same(t, name+", to the client", []any{strings.Contains(got.body, "dagpass_"), got.Header.Get("Content-Length")}, []any{false, strconv.Itoa(len(got.body))})
+	}
+}
+
+// An answer is asked for as it can be read, and told anew how long it is.
+func TestEditedAnswers(t *testing.T) {
+	var asked []string
+	h := at(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, strings.Join(r.Header["Accept-Encoding"], "|"))
+		w.Header().Set("ETag", `"theirs"`)
+		w.Header().Set("Content-Encoding", "identity")
+		w.Header().Set("Trailer", "X-Sum")
+		_, _ = io.WriteString(w, `{"data":{"deleteRun":{"__typename":"DeletePipelineRunSuccess","dagpass_type":"DeletePipelineRunSuccess"}}}`)
+	})
+	got := h.graphql("editor", "mutation {"+deletion+"}", "Accept-Encoding: gzip, br")
+	same(t, "body", got.body, `{"data":{"deleteRun":{"__typename":"DeletePipelineRunSuccess"}}}`)
+	same(t, "headers", []any{got.ContentLength, got.Header["Etag"], got.Header["Content-Encoding"], asked},
+		[]any{len(got.body), []string(nil), []string(nil), []string{"identity"}})
+}
+
+// What comes in an encoding all the same goes on as it came; the trail says that
+// only the status is known.
+func TestEncodedAnswersPass(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = io.WriteString(z, `{"data":{"deleteRun":{"dagpass_type":"PythonError"}}}`)
+	_ = z.Close()
+	h := at(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(packed.Bytes())
+	})
+	got := h.graphql("editor", "mutation {"+deletion+"}", "Accept-Encoding: gzip") // which the client then leaves alone
+	<-h.returned
+	same(t, "body", []any{got.body == packed.String(), got.Header.Get("Content-Encoding")}, []any{true, "gzip"})
+	same(t, "trail", h.trail()[1], "dagster.mutation | ok | deleteRun | run run-sales | delete_pipeline_run | grant 3 | answer_unread")
+}
+
+// A larger answer than is read passes whole.
+func TestAnswersTooLargeToRead(t *testing.T) {
+	body := `{"data":{"deleteRun":{"dagpass_type":"PythonError"}}}` + strings.Repeat(" ", maxTold)
+	for _, announced := range []bool{true, false} {
+		h := at(t, func(w http.ResponseWriter, _ *http.Request) {
+			if announced {
+				w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+			}
+			_, _ = io.WriteString(w, body)
+		})
+		got := h.graphql("editor", "mutation {"+deletion+"}")
+		<-h.returned
+		same(t, "whole", got.body == body, true)
+		same(t, "trail", h.trail()[1], "dagster.mutation | ok | deleteRun | run run-sales | delete_pipeline_run | grant 3 | answer_unread")
+	}
+}
+
+// An answer that breaks off is nobody's success: not for whoever waits for it,
+// and not in the trail.
+func TestAnswersThatBreakOff(t *testing.T) {
+	h := at(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "200000")
+		_, _ = io.WriteString(w, `{"data":{"deleteRun":{"dagpass_type":"DeletePipelineRunSuccess"}}}`)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	got := h.graphql("editor", "mutation {"+deletion+"}")
+	<-h.returned
+	same(t, "answer", []any{got.StatusCode, strings.Contains(got.body, `"answer_broken"`)}, []any{502, true})
+	same(t, "trail", h.trail()[1:], []string{"dagster.mutation | failed | deleteRun | run run-sales | delete_pipeline_run | grant 3 | answer_broken"})
+}
+
+// Who leaves while Dagster still works, or in the middle of its answer, changes
+// nothing of what is recorded.
+func TestWhoLeavesIsToldOfToTheEnd(t *testing.T) {
+	began, gone := make(chan struct{}), make(chan struct{})
+	h := at(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadAll(r.Body)
+		_, _ = io.WriteString(w, `{"data":{"deleteRun":`)
+		_ = http.NewResponseController(w).Flush()
+		close(began)
+		<-gone
+		_, _ = io.WriteString(w, `{"dagpass_type":"PythonError"}}}`)
+	})
+	ctx, hangUp := context.WithCancel(context.Background())
+	go func() { <-began; hangUp() }()
+	h.leave(ctx, "mutation {"+deletion+"}")
+	close(gone)
+	<-h.returned
+	same(t, "trail", h.trail()[1:], []string{"dagster.mutation | failed | deleteRun | run run-sales | delete_pipeline_run | grant 3 | PythonError"})
+}
+
+// Where Dagster does not answer whoever left, that is what is recorded.
+func TestWhoLeavesHidesNothing(t *testing.T) {
+	arrived, gone := make(chan struct{}), make(chan struct{})
+	h := at(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadAll(r.Body)
+		close(arrived)
+		<-gone
+		panic(http.ErrAbortHandler)
+	})
+	ctx, hangUp := context.WithCancel(context.Background())
+	go func() { <-arrived; hangUp() }()
+	h.leave(ctx, "mutation {"+deletion+"}")
+	close(gone)
+	<-h.returned
+	same(t, "trail", h.trail()[1:], []string{"dagster.mutation | failed | deleteRun | run run-sales | delete_pipeline_run | grant 3 | dagster_unreachable"})
+}
+
+// leave sends an operation of an editor's who does not wait for the answer.
+func (h *house) leave(ctx context.Context, query string) {
+	h.t.Helper()
+	r, _ := http.NewRequestWithContext(ctx, http.MethodPost, h.front.URL+"/graphql", strings.NewReader(`{"query":`+strconv.Quote(query)+`}`))
+	r.AddCookie(&http.Cookie{Name: "dagpass", Value: "editor"})
+	r.Header.Set("Origin", h.Site.Origin())
+	r.Header.Set("Content-Type", "application/json")
+	if res, err := h.front.Client().Transport.RoundTrip(r); err == nil {
+		_ = res.Body.Close()
+	}
+}
+
+// A result that fits no deed does not get lost, and so many runs are bounded.
+func TestResultsThatDoNotFit(t *testing.T) {
+	field := dagster.Field{Name: "f", Key: "f"}
+	ids := make([]string, 5000)
+	one := []entry{{field: field, outcome: "ok"}}
+	same(t, "another field", len(tell(one, dagster.Result{Field: dagster.Field{Name: "g"}, Runs: ids})), 1)
+	same(t, "many", len(tell(one, dagster.Result{Field: field, Runs: ids})), 1+maxRuns)
+}
+
+// Permissions in an answer are those of the person, and in monitor mode
+// Dagster's own.
+func TestPermissionsAreThePersons(t *testing.T) {
+	const query = `{permissions {permission value}}`
+	for _, row := range []struct {
+		who     string
+		monitor bool
+		want    bool
+	}{{"viewer", false, false}, {"editor", false, true}, {"viewer", true, true}} {
+		h := newHouse(t, "", func(c *Config) { c.Monitor = row.monitor })
+		got := h.graphql(row.who, query)
+		same(t, row.who, strings.Contains(got.body, `{"permission":"start_schedule","value":true}`), row.want)
+	}
+}
+
+// What is answered about a person is for nobody else: no cache keeps it.
+func TestOperationsAreNotCached(t *testing.T) {
+	h := newHouse(t, "", nil)
+	for what, got := range map[string]answer{"POST": h.graphql("viewer", "{version}"), "GET": h.do("viewer", "GET", "/graphql?query={version}", "")} {
+		same(t, what, got.Header.Get("Cache-Control"), "no-store")
+	}
+}
