@@ -33,7 +33,8 @@ type Scope struct {
 	Rule string
 }
 
-// At tells whether the scope covers a code location.
+// At tells whether the scope covers a code location; it never covers the empty
+// name, which stands for the whole deployment.
 func (s Scope) At(location string) bool {
 	return slices.ContainsFunc(s.Locations, func(p Pattern) bool { return p.Matches(location) })
 }
@@ -105,7 +106,7 @@ func Decide(a Access, want Want) Decision {
 		return Decision{Allowed: true, Want: want, Rule: a.Rules[want.Permission]}
 	}
 	for _, s := range a.Scopes {
-		if want.Location != "" && s.Permissions.Has(want.Permission) && s.At(want.Location) {
+		if s.Permissions.Has(want.Permission) && s.At(want.Location) {
 			return Decision{Allowed: true, Want: want, Rule: s.Rule}
 		}
 	}

@@ -187,6 +187,7 @@ func TestUnreachable(t *testing.T) {
 		{"a domain of an address on the list", []policy.Door{listed(okta, policy.Gate{Emails: words{"a@corp.net"}})}, grantsOf(`{ domain: corp.net, role: viewer }`), nil},
 		{"an address on no list", []policy.Door{listed(okta, corpCom)}, grantsOf(`{ email: a@corp.net, role: viewer }`), keptOut},
 		{"an address on the list", []policy.Door{listed(okta, policy.Gate{Emails: words{"a@corp.net"}})}, grantsOf(`{ email: A@corp.net, role: viewer }`), nil},
+		{"an address beside the one on the list", []policy.Door{listed(okta, policy.Gate{Emails: words{"a@corp.net"}})}, grantsOf(`{ email: b@corp.net, role: viewer }`), keptOut},
 		{"an address of a domain on the list", []policy.Door{listed(okta, corpCom)}, grantsOf(`{ email: a@corp.com, role: viewer }`), nil},
 		{"a subdomain", []policy.Door{listed(okta, corpCom)}, grantsOf(`{ domain: x.corp.com, role: viewer }`), keptOut},
 		{"a list beside an open door", []policy.Door{listed(okta, corpCom), gitHub}, grantsOf(`{ domain: corp.net, role: viewer }`), nil},

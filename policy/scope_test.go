@@ -12,6 +12,10 @@ import (
 
 const scopes = `
 roles:
+  almost:
+    extends: launcher
+    allow: [delete_pipeline_run, start_schedule, stop_running_schedule, schedule_dry_run, edit_sensor, sensor_dry_run, update_sensor_cursor,
+      reload_repository_location, wipe_assets, report_runless_asset_events, edit_dynamic_partitions, refresh_component_state]
   keeper: { extends: editor, allow: [edit_app_managed_components] }
   reader: { allow: [read] }
   starter: { allow: [read, start_schedule, graphiql] }
@@ -23,6 +27,7 @@ grants:
   - { slot: okta, group: keep, role: keeper, locations: ["*"] }
   - { slot: okta, group: start, role: starter, locations: [finance] }
   - { slot: okta, group: edit, role: editor }
+  - { slot: okta, group: almost, role: almost }
 `
 
 // everywhereOnly are the permissions that no location can hold.
@@ -130,6 +135,7 @@ func TestRoles(t *testing.T) {
 		{words{"boss"}, policy.Viewer, map[string]policy.Role{"": policy.Viewer, "finance": policy.Admin}},
 		{words{"launch"}, policy.Launcher, map[string]policy.Role{"": policy.Launcher, "finance": policy.Launcher}},
 		{words{"edit"}, policy.Editor, map[string]policy.Role{"": policy.Editor, "finance": policy.Editor}},
+		{words{"almost"}, policy.Launcher, map[string]policy.Role{"": policy.Launcher, "finance": policy.Editor}}, // all but what no location can hold
 		{words{"launch", "marketing"}, policy.Launcher, map[string]policy.Role{"": policy.Launcher, "marketing": policy.Editor, "finance": policy.Launcher}},
 		{words{"marketing", "finance"}, policy.Viewer, map[string]policy.Role{"marketing": policy.Editor, "finance": policy.Launcher, "x": policy.Viewer}},
 		{words{"start"}, policy.None, map[string]policy.Role{"": policy.None, "finance": policy.None}},
