@@ -61,7 +61,8 @@ func TestWhatBecameOfAChange(t *testing.T) {
 			"dagster.mutation | ok | launchMultipleRuns | job k @marketing | launch_pipeline_execution | grant 3 | run-2",
 		}},
 		"one of two launched": {
-			launchTwo, answer{200, `{"data":{"launchMultipleRuns":{"dagpass_type":"LaunchMultipleRunsResult","dagpass_items":[` +
+			launchTwo,
+			answer{200, `{"data":{"launchMultipleRuns":{"dagpass_type":"LaunchMultipleRunsResult","dagpass_items":[` +
 				`{"dagpass_type":"RunConfigValidationInvalid"},{"dagpass_type":"LaunchRunSuccess","dagpass_run":{"runId":"r2"}}]}}}`},
 			[]string{
 				"dagster.mutation | failed | launchMultipleRuns | job j @sales | launch_pipeline_execution | grant 3 | RunConfigValidationInvalid",
@@ -69,7 +70,8 @@ func TestWhatBecameOfAChange(t *testing.T) {
 			},
 		},
 		"one launched of two, which is not said": {
-			launchTwo, answer{200, `{"data":{"launchMultipleRuns":{"dagpass_type":"LaunchMultipleRunsResult","dagpass_items":[{"dagpass_type":"LaunchRunSuccess","dagpass_run":{"runId":"r2"}}]}}}`},
+			launchTwo,
+			answer{200, `{"data":{"launchMultipleRuns":{"dagpass_type":"LaunchMultipleRunsResult","dagpass_items":[{"dagpass_type":"LaunchRunSuccess","dagpass_run":{"runId":"r2"}}]}}}`},
 			[]string{
 				"dagster.mutation | ok | launchMultipleRuns | job j @sales | launch_pipeline_execution | grant 3",
 				"dagster.mutation | ok | launchMultipleRuns | job k @marketing | launch_pipeline_execution | grant 3",
@@ -77,7 +79,8 @@ func TestWhatBecameOfAChange(t *testing.T) {
 			},
 		},
 		"one of two terminated": {
-			terminateTwo, answer{200, `{"data":{"terminateRuns":{"dagpass_type":"TerminateRunsResult","dagpass_items":[{"dagpass_type":"TerminateRunSuccess"},{"dagpass_type":"RunNotFoundError"}]}}}`},
+			terminateTwo,
+			answer{200, `{"data":{"terminateRuns":{"dagpass_type":"TerminateRunsResult","dagpass_items":[{"dagpass_type":"TerminateRunSuccess"},{"dagpass_type":"RunNotFoundError"}]}}}`},
 			[]string{
 				"dagster.mutation | ok | terminateRuns | run run-sales @sales | terminate_pipeline_execution | grant 3",
 				"dagster.mutation | failed | terminateRuns | run run-marketing @marketing | terminate_pipeline_execution | grant 3 | RunNotFoundError",
@@ -87,7 +90,8 @@ func TestWhatBecameOfAChange(t *testing.T) {
 			"dagster.mutation | ok | launchPartitionBackfill | backfill backfill-1 @marketing | launch_partition_backfill | grant 3",
 		}},
 		"a backfill with runs": {
-			backfillOf, answer{200, `{"data":{"launchPartitionBackfill":{"dagpass_type":"LaunchBackfillSuccess","dagpass_backfill":"b","dagpass_runs":["r1","r2"]}}}`},
+			backfillOf,
+			answer{200, `{"data":{"launchPartitionBackfill":{"dagpass_type":"LaunchBackfillSuccess","dagpass_backfill":"b","dagpass_runs":["r1","r2"]}}}`},
 			[]string{
 				"dagster.mutation | ok | launchPartitionBackfill | backfill b @marketing | launch_partition_backfill | grant 3",
 				"dagster.mutation | ok | launchPartitionBackfill | backfill b @marketing | launch_partition_backfill | grant 3 | r1",
@@ -95,7 +99,8 @@ func TestWhatBecameOfAChange(t *testing.T) {
 			},
 		},
 		"one done, one failed": {
-			"a: " + deletion + " b: " + deletion, answer{200, `{"data":{"a":{"dagpass_type":"DeletePipelineRunSuccess"},"b":{"dagpass_type":"RunNotFoundError"}}}`},
+			"a: " + deletion + " b: " + deletion,
+			answer{200, `{"data":{"a":{"dagpass_type":"DeletePipelineRunSuccess"},"b":{"dagpass_type":"RunNotFoundError"}}}`},
 			[]string{fmt.Sprintf(aDeletion, "ok"), fmt.Sprintf(aDeletion, "failed") + " | RunNotFoundError"},
 		},
 	} {
