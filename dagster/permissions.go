@@ -452,7 +452,7 @@ func (r *rule) asks(s *scene) policy.Permission {
 func reason(d policy.Decision) []byte {
 	var b strings.Builder
 	b.WriteString("It takes the role " + string(d.Missing))
-	if d.Location != "" && policy.Located(d.Permission) {
+	if d.Location != "" {
 		b.WriteString(" at the code location " + d.Location)
 	}
 	// A string cannot fail.
