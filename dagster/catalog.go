@@ -26,7 +26,7 @@ type classification struct {
 var catalog = []classification{
 	{
 		"launchRun launchPipelineExecution", "executionParams", take(policy.LaunchPipelineExecution),
-		"`selector`, and the parent and root runs; an asset job: see below", launch,
+		"`selector`, the parent run and the root run; an asset job: its assets as well", launch,
 	},
 	{
 		"launchMultipleRuns", "executionParamsList", take(policy.LaunchPipelineExecution),

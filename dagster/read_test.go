@@ -99,16 +99,38 @@ func refused(err error) *dagster.Call {
 
 func TestNeeds(t *testing.T) {
 	read := []policy.Want{{Permission: policy.Read}}
-	logs := append(slices.Clone(read), policy.Want{Permission: policy.ReadLogs})
+	and := func(more ...policy.Permission) []policy.Want {
+		wants := slices.Clone(read)
+		for _, p := range more {
+			wants = append(wants, policy.Want{Permission: p})
+		}
+		return wants
+	}
+	logs, config, code := and(policy.ReadLogs), and(policy.ShowInstanceConfig), and(policy.ScheduleDryRun, policy.SensorDryRun)
 	for query, want := range map[string][]policy.Want{
 		`{version}`:                            read,
 		`{__schema{types{name}}}`:              read,
 		`{capturedLogs:version}`:               read,
 		`{x:capturedLogs(logKey:[]){stdout}}`:  logs,
 		`{capturedLogsMetadata(logKey:[]){x}}`: logs,
-		`{runOrError(runId:1){...r}} fragment r on Run{...{x:capturedLogs(fileKey:""){stdout}}}`: logs,
+		`{runOrError(runId:1){...r}} fragment r on Run{...{x:capturedLogs(fileKey:""){stdout}}}`:          logs,
+		`{logsForRun(runId:1){...on EventConnection{events{...on LogsCapturedEvent{shellCmd{stdout}}}}}}`: logs,
 		`mutation{setNuxSeen}`: read,
 		`mutation{launchRun{...on LaunchRunSuccess{run{capturedLogs(fileKey:""){stdout}}}}}`: logs,
+		`{instance{id hasInfo daemonHealth{id}}}`:                                            read,
+		`{instance{info}}`:     config,
+		`{x:instance{y:info}}`: config,
+		`{...f} fragment f on Query{i:instance{...g}} fragment g on Instance{id ...{...on Instance{info ...g}}}`: config,
+		`{instance @skip(if:true){info @include(if:false)}}`:                                                     config,
+		`{instance{id} instance{...on Instance{info}}}`:                                                          config,
+		`{info:version}`: read,
+		`{latestDefsStateInfo{keyStateInfo{info{version}}} instance{id}}`:                                                                                                                          read,
+		`{scheduleOrError(x:1){...on Schedule{futureTick(tickTimestamp:1){evaluationResult{skipReason}}}}}`:                                                                                        code,
+		`{...f} fragment f on Query{sensorOrError(x:1){...on Sensor{nextTick{x:evaluationResult{skipReason}}}}}`:                                                                                   code,
+		`mutation{scheduleDryRun(selectorData:{}){...on DryRunInstigationTick{evaluationResult{skipReason}}}}`:                                                                                     read,
+		`mutation{__typename a:sensorDryRun(selectorData:{}){...t}} fragment t on DryRunInstigationTick{evaluationResult{cursor}}`:                                                                 read,
+		`mutation{sensorDryRun(selectorData:{}){...t} stopSensor{...on StopSensorMutationResult{instigationState{nextTick{...t}}}}} fragment t on DryRunInstigationTick{evaluationResult{cursor}}`: code,
+		`mutation{setNuxSeen startSensor(sensorSelector:{}){...on Sensor{nextTick{evaluationResult{cursor}}}}}`:                                                                                    code,
 	} {
 		if got := post(t, newReader(), query, nil).Needs; !slices.Equal(got, want) {
 			t.Errorf("%s needs %v, want %v", query, got, want)
@@ -151,6 +173,11 @@ func TestLimits(t *testing.T) {
 		"51 root fields, scattered": {document(strings.Repeat(" ...{", 51) + aliases(51) + strings.Repeat("}", 51)), "ambiguous_graphql"},
 		"as many tokens as allowed": {document(strings.Repeat(" a", 3998)), "query"},
 		"a token more":              {document(strings.Repeat(" a", 3999)), "malformed_graphql"},
+		"selections 100 deep":       {document(nest(99)), "query"},
+		"selections 101 deep":       {document(nest(100)), "ambiguous_graphql"},
+		"deep by way of fragments":  {document("...f0" + deepening(33)), "query"},
+		"too deep by fragments":     {document("...f0" + deepening(34)), "ambiguous_graphql"},
+		"a circle of fragments":     {document("...f0} fragment f0 on Query{...f1} fragment f1 on Query{a ...f0"), "query"},
 		"fragments that double":     {document("...f0" + doubling(60)), "query"},
 		"brackets without end":      {document("a(x:" + strings.Repeat("[", 100_000)), "malformed_graphql"},
 		"JSON nested deeply":        {`{"query":"{a}","variables":{"x":` + nested(126) + `}}`, "query"},
@@ -195,6 +222,17 @@ func doubling(n int) string {
 		b += fmt.Sprintf("fragment f%d on Query{...f%d ...f%d} ", i, i+1, i+1)
 	}
 	return b + fmt.Sprintf("fragment f%d on Query{a", n)
+}
+
+func nest(n int) string { return strings.Repeat("a{", n) + "a" + strings.Repeat("}", n) }
+
+// deepening are fragments each of which adds three levels.
+func deepening(n int) string {
+	b := "} "
+	for i := range n - 1 {
+		b += fmt.Sprintf("fragment f%d on Query{a{...{...f%d}}} ", i, i+1)
+	}
+	return b + fmt.Sprintf("fragment f%d on Query{a{...{a}}", n-1)
 }
 
 // The memory of documents must not mix up operations of one document.
