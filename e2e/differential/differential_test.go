@@ -11,15 +11,15 @@ import (
 
 var (
 	seed   = flag.Uint64("seed", 0, "of the random part; 0 takes the time")
-	random = flag.Duration("random", 10*time.Second, "how long the random part looks")
+	random = flag.Duration("random", 5*time.Second, "how long the random part looks")
 )
 
 // fixed is how many generated requests every run looks at, always the same.
-const fixed = 3000
+const fixed = 1200
 
 func TestTheNewestReadsAlike(t *testing.T) { searchAll(t, parts.Newest, fixed, *random) }
 
-func TestTheOldestReadsAlike(t *testing.T) { searchAll(t, parts.Oldest, fixed/3, 0) }
+func TestTheOldestReadsAlike(t *testing.T) { searchAll(t, parts.Oldest, fixed/4, 0) }
 
 func searchAll(t *testing.T, v parts.Version, fixed int, random time.Duration) {
 	s := newSearcher(startWebserver(t, v))
@@ -64,12 +64,10 @@ func (s *searcher) look(t *testing.T, r request, from any) {
 // FuzzReadsAlike lets Go's fuzzing find the way to requests that we accept.
 func FuzzReadsAlike(f *testing.F) {
 	s := newSearcher(startWebserver(f, parts.Newest))
-	for _, r := range tables(f) {
-		if r.Method != "" && len(r.ContentType) < 2 {
-			f.Add(r.Method, first(r.ContentType), r.Query, r.Body)
-		}
+	for _, r := range tables(f)[:40] {
+		f.Add(r.Method, first(r.ContentType), r.Query, r.Body)
 	}
-	for i := range uint64(200) {
+	for i := range uint64(40) {
 		g := &generator{Rand: rand.New(rand.NewPCG(i, 2)), catalog: s.catalog}
 		if r := g.request(); r.Socket == nil {
 			f.Add(r.Method, first(r.ContentType), r.Query, r.Body)

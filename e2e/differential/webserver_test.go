@@ -34,8 +34,8 @@ type reading struct {
 	Trouble string
 }
 
-// readings are those of Dagster as it is, and of one that does not validate
-// documents; older versions cannot be asked for the latter.
+// readings are that of Dagster as it is, and if that runs nothing, that of one
+// which does not validate documents; older versions cannot be asked for it.
 type readings struct{ Strict, Lenient reading }
 
 // kind is the type of an argument, by what webserver.py says of it.
@@ -58,6 +58,7 @@ type catalog struct {
 
 // webserver is Dagster's reading of requests, in a process of its own.
 type webserver struct {
+	version parts.Version
 	catalog catalog
 	to      io.Writer
 	from    io.Reader
@@ -79,7 +80,7 @@ func startWebserver(t testing.TB, v parts.Version) *webserver {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { to.Close(); cmd.Wait() })
-	w := &webserver{to: to, from: from}
+	w := &webserver{version: v, to: to, from: from}
 	w.receive(t, &w.catalog)
 	return w
 }
