@@ -78,6 +78,15 @@ func TestFilesAskNothingOfOtherHosts(t *testing.T) {
 	}
 }
 
+// What people are called comes from elsewhere: the script in Dagster's page
+// makes text of it, never markup.
+func TestScriptMakesNoMarkup(t *testing.T) {
+	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|srcdoc|eval|Function\(`)
+	if found := forbidden.FindString(content(t, "menu.js")); found != "" {
+		t.Errorf("menu.js holds %q", found)
+	}
+}
+
 // A style sheet that holds the looks of components which no page uses is 150 KB.
 func TestStyleSheetStaysSmall(t *testing.T) {
 	if n := len(content(t, "app.css")); n > 64<<10 {

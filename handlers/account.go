@@ -26,12 +26,18 @@ func (s *Server) me(c echo.Context) error {
 	return nil
 }
 
+// locationsWithin is how long Dagster may take to name its code locations: the
+// menu in its page comes without them.
+const locationsWithin = time.Second
+
 // rolesAt maps each code location where somebody has a role to that role.
 func (s *Server) rolesAt(ctx context.Context, a policy.Access) map[string]string {
 	roles := map[string]string{}
 	if s.Locations == nil {
 		return roles
 	}
+	ctx, cancel := context.WithTimeout(ctx, locationsWithin)
+	defer cancel()
 	for _, location := range s.Locations(ctx) {
 		if role := a.RoleAt(location); role != policy.None {
 			roles[location] = string(role)

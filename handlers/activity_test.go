@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -74,6 +75,18 @@ func TestMeTellsTheMenu(t *testing.T) {
 		if err != nil || len(me.Mark) != 33 || strings.Count(me.Mark, "-") != 1 || me.Monitor == nil || *me.Monitor != monitor {
 			t.Errorf("monitor %v: %v %+v", monitor, err, me)
 		}
+	}
+}
+
+// The menu does not wait for a Dagster that hangs.
+func TestMeWithoutDagster(t *testing.T) {
+	s := newSite(t, func(c *handlers.Config) {
+		c.Locations = func(ctx context.Context) []string { <-ctx.Done(); return nil }
+	})
+	b := s.browser()
+	b.signIn()
+	if a := b.do("GET", "/auth/me"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, `"locations":{}`) {
+		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 }
 

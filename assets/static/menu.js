@@ -6,18 +6,18 @@
  *   look     at /auth/me: who is it? ─▶ menu, notices
  *   beat     to /auth/activity: a person is at work, not only a polling tab
  *
- * The page is Dagster's. What belongs to React is neither moved nor changed:
- * one element of ours hangs in the navigation and is put back where it gets
- * lost. Names come from identity providers and go into the page as text only.
+ * The page is Dagster's. What belongs to React is neither moved nor changed: one
+ * element of ours hangs in the navigation, and is put back where it gets lost.
+ * Names come from identity providers: they go into the page as text only.
  */
 "use strict";
 (() => {
   const address = new URL(document.currentScript.src).pathname;
   const base = address.slice(0, address.lastIndexOf("/auth/assets/"));
-  const fetchAs = window.fetch.bind(window); // the browser's own, before anybody wraps it
-  const ask = (path, options) => fetchAs(base + "/auth" + path, { cache: "no-store", ...options });
+  const plainFetch = window.fetch.bind(window); // the browser's own, before anybody wraps it
+  const ask = (path, options) => plainFetch(base + "/auth" + path, { cache: "no-store", ...options });
 
-  // ---- What the browser keeps --------------------------------------------
+  // ---- What the browser keeps ------------------------------------------------
 
   // The instance id is "person-access-id": two marks of ours before Dagster's
   // own. The app names most of its caches by it, but not all.
@@ -28,59 +28,60 @@
   function forget() {
     const key = "dagpass" + base;
     const former = localStorage.getItem(key);
-    if (former === mark) return;
-    empty("idb-lru-cache-v1-MaterializedAssets");
+    const names = Object.keys(localStorage);
     const stale = (name) => own !== "" && name.includes(own) && !name.includes(mark);
-    const draft = (name) => former && !former.startsWith(person) && name.startsWith("dagster.v2." + base + "-");
-    for (const name of Object.keys(localStorage)) {
-      if (stale(name) || draft(name)) localStorage.removeItem(name);
+    names.filter(stale).forEach((name) => localStorage.removeItem(name));
+    if (former && !former.startsWith(person)) {
+      // Drafts of the launchpad are a person's, whatever they may do today.
+      const draft = (name) => name.startsWith("dagster.v2." + base + "-");
+      names.filter(draft).forEach((name) => localStorage.removeItem(name));
     }
+    if (former !== mark) empty("idb-lru-cache-v1-MaterializedAssets", () => localStorage.setItem(key, mark));
     indexedDB.databases().then((all) => {
       for (const { name } of all) if (stale(name)) indexedDB.deleteDatabase(name);
     });
-    localStorage.setItem(key, mark);
   }
 
   // Empties a database whose name is everybody's. It is not deleted: that would
   // wait for other tabs to close it, and the app would wait for that. This
   // transaction begins before the app's, so the app reads what is left.
-  function empty(name) {
+  function empty(name, done) {
     const opening = indexedDB.open(name);
     opening.onupgradeneeded = () => opening.transaction.abort(); // there was none: make none
-    opening.onerror = (event) => event.preventDefault();
+    opening.onerror = (event) => {
+      event.preventDefault();
+      if (opening.error.name === "AbortError") done();
+    };
     opening.onsuccess = () => {
       const db = opening.result;
       const clearing = db.transaction(db.objectStoreNames, "readwrite");
       for (const store of db.objectStoreNames) clearing.objectStore(store).clear();
-      clearing.oncomplete = () => db.close();
+      clearing.oncomplete = () => { db.close(); done(); };
     };
   }
 
   try {
     forget();
   } catch {
-    // No storage: then nothing is kept either.
+    // There is no storage: then nothing is kept either.
   }
 
-  // ---- Elements ------------------------------------------------------------
+  // ---- Elements ----------------------------------------------------------------
 
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(style());
+  sheet.replaceSync(looks());
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
   // make creates an element; strings among the children become text.
-  function make(tag, properties, ...children) {
-    const { role, ...others } = properties;
-    const element = Object.assign(document.createElement(tag), others);
+  function make(tag, { role, ...properties }, ...children) {
+    const element = Object.assign(document.createElement(tag), properties);
     if (role) element.setAttribute("role", role);
     element.append(...children);
     return element;
   }
 
   function icon() {
-    const ns = "http://www.w3.org/2000/svg";
-    const svg = document.createElementNS(ns, "svg");
-    const path = document.createElementNS(ns, "path");
+    const [svg, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
     svg.setAttribute("viewBox", "0 0 16 16");
     svg.setAttribute("aria-hidden", "true");
     path.setAttribute("d", "M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13Zm0 1.2a5.3 5.3 0 0 1 4.1 8.65C11.2 10.2 9.6 9.6 8 9.6" +
@@ -89,54 +90,57 @@
     return svg;
   }
 
-  // ---- Menu ----------------------------------------------------------------
+  // ---- Menu --------------------------------------------------------------------
 
   const label = make("span", { className: "dagpass-label" });
   const button = make("button", { type: "button", className: "dagpass-button" }, icon(), label);
+  const group = make("div", { id: "dagpass" }, button);
   const who = make("div", { className: "dagpass-who" });
-  const account = make("a", { role: "menuitem", className: "dagpass-item", href: base + "/auth/account" }, "Account");
+  const account = make("a", { role: "menuitem", className: "dagpass-item", href: base + "/auth/account", autofocus: true }, "Account");
   const leave = make("button", { role: "menuitem", className: "dagpass-item" }, "Sign out");
   const items = [account, leave];
   const form = make("form", { role: "none", method: "post", action: base + "/auth/logout" }, leave);
   const list = make("div", { role: "menu", ariaLabel: "Account" }, account, form);
   const popup = make("div", { id: "dagpass-popup", className: "dagpass-popup", popover: "auto" }, who, list);
-  const group = make("div", { id: "dagpass" }, button, popup);
   button.setAttribute("aria-haspopup", "menu");
   button.setAttribute("aria-expanded", "false");
-  button.popoverTargetElement = popup;
+  button.setAttribute("aria-controls", popup.id);
+  button.popoverTargetElement = popup; // also makes Tab go from the one into the other
+  document.body.append(popup);
 
   popup.addEventListener("beforetoggle", (event) => {
     button.setAttribute("aria-expanded", String(event.newState === "open"));
-  });
-  popup.addEventListener("toggle", (event) => {
-    if (event.newState !== "open") return;
-    arrange();
-    account.focus();
+    arrange(button.getBoundingClientRect());
   });
   popup.addEventListener("focusout", (event) => {
-    if (event.relatedTarget && !group.contains(event.relatedTarget)) popup.hidePopover();
+    const to = event.relatedTarget;
+    if (to && to !== button && !popup.contains(to)) popup.hidePopover();
   });
   popup.addEventListener("keydown", (event) => {
     const at = items.indexOf(document.activeElement);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1 + items.length, Home: 0, End: items.length - 1 }[event.key];
-    if (to !== undefined) items[to % items.length].focus();
-    else if (event.key === "Escape") popup.hidePopover(), button.focus();
+    if (event.key === "Escape") close();
+    else if (to !== undefined) items[to % items.length].focus();
     else return;
     event.preventDefault(); // nor does Dagster's drawer close by the same key
     event.stopPropagation();
   });
 
-  // arrange puts the popup beside its button: above it in the sidebar, to the
-  // right where that is collapsed, below it in a bar.
-  function arrange() {
-    const b = button.getBoundingClientRect();
-    const p = popup.getBoundingClientRect();
-    const narrow = b.width < 100;
-    const upper = b.top < innerHeight / 2;
-    const left = narrow && !upper ? b.right + 8 : b.left;
-    const top = upper ? b.bottom + 8 : narrow ? b.bottom - p.height : b.top - p.height - 4;
-    popup.style.left = Math.max(8, Math.min(left, innerWidth - p.width - 8)) + "px";
-    popup.style.top = Math.max(8, top) + "px";
+  function close() {
+    popup.hidePopover();
+    button.focus();
+  }
+
+  // arrange puts the popup above its button in the sidebar, to the right where
+  // that is collapsed, and below it in a bar.
+  function arrange({ left, right, top, bottom, width }) {
+    const px = (n) => n + "px";
+    const upper = top < innerHeight / 2;
+    const narrow = width < 100;
+    Object.assign(popup.style, { left: "auto", right: "auto", top: "auto", bottom: "auto" });
+    if (upper) Object.assign(popup.style, { right: px(innerWidth - right), top: px(bottom + 8) });
+    else if (narrow) Object.assign(popup.style, { left: px(right + 8), bottom: px(innerHeight - bottom) });
+    else Object.assign(popup.style, { left: px(left), bottom: px(innerHeight - top + 4) });
   }
 
   const title = (role) => role.charAt(0).toUpperCase() + role.slice(1);
@@ -146,30 +150,28 @@
 
   function fill(me) {
     const name = me.user.name || me.user.email || "Account";
-    label.textContent = name;
-    button.title = name;
-    button.setAttribute("aria-label", "Account of " + name);
-    const lines = [make("div", { className: "dagpass-name" }, name)];
-    if (me.user.email && me.user.email !== name) lines.push(make("div", {}, me.user.email));
-    if (me.role) lines.push(make("div", {}, title(me.role)));
-    const locations = Object.entries(me.locations || {});
-    for (const [location, role] of locations.slice(0, mostLocations)) {
-      lines.push(make("div", {}, location + ": " + title(role)));
-    }
-    if (locations.length > mostLocations) lines.push(make("div", {}, "and " + (locations.length - mostLocations) + " more"));
+    const line = (text, className = "") => make("div", { className }, text);
+    const here = Object.entries(me.locations).filter(([, role]) => role !== me.role);
+    const lines = [line(name, "dagpass-name")];
+    if (me.user.email !== name) lines.push(line(me.user.email));
+    if (me.role) lines.push(line(title(me.role)));
+    lines.push(...here.slice(0, mostLocations).map(([location, role]) => line(title(role) + " at " + location)));
+    if (here.length > mostLocations) lines.push(line("and at " + (here.length - mostLocations) + " more"));
     who.replaceChildren(...lines);
+    label.textContent = button.title = name;
+    button.setAttribute("aria-label", "Account of " + name);
   }
 
-  // ---- Place ---------------------------------------------------------------
+  // ---- Place -------------------------------------------------------------------
 
-  // The navigation of today, the bar of Dagster 1.10, else a corner, once it is
+  // The navigation of today, the bar of Dagster 1.10, else a corner once it is
   // clear that neither comes.
   function place() {
     if (!label.textContent || (group.isConnected && group.dataset.place !== "corner")) return;
     const side = document.querySelector('[class*="MainNavigation_bottomGroups"]');
     const bar = document.querySelector('button[title="User settings"]');
     if (side && side.lastElementChild) {
-      put(side, "side", side.lastElementChild.className); // its width and padding, as they are here
+      put(side, "side", side.lastElementChild.className); // as wide as the one before
     } else if (bar) {
       put(bar.parentElement, "bar", "");
     } else if (late && !group.dataset.place) {
@@ -178,7 +180,7 @@
   }
 
   function put(parent, where, like) {
-    group.className = "dagpass-group " + like;
+    group.className = like;
     group.dataset.place = where;
     parent.append(group);
   }
@@ -193,40 +195,40 @@
     requestAnimationFrame(() => { planned = false; place(); });
   }).observe(document.documentElement, { childList: true, subtree: true });
 
-  // ---- Notices -------------------------------------------------------------
+  // ---- Notices -----------------------------------------------------------------
 
   const notices = make("div", { className: "dagpass-notices" });
   document.body.append(notices);
 
   const again = make("a", {}, "Sign in again");
-  // The app changes the address without loading a page: aim when it is needed.
-  for (const moment of ["pointerdown", "focus", "click"]) again.addEventListener(moment, aim);
-  function aim() {
-    again.href = base + "/auth/login?next=" + encodeURIComponent(location.pathname + location.search);
-  }
   const reload = make("button", { type: "button", onclick: () => location.reload() }, "Reload");
-
   const sentences = {
     ended: ["Your session has ended.", again],
     person: ["Somebody else is signed in now.", reload],
     access: ["Your permissions have changed.", reload],
   };
 
-  // say shows one notice, or none. It never acts by itself: somebody may be
+  // The app changes the address without loading a page: aim when it is needed.
+  function aim() {
+    again.href = base + "/auth/login?next=" + encodeURIComponent(location.pathname + location.search);
+  }
+  for (const moment of ["pointerdown", "focus", "click"]) again.addEventListener(moment, aim);
+
+  // say shows one notice, or none. It does nothing by itself: somebody may be
   // typing.
   let said = "";
   function say(what) {
     if (what === said) return;
     said = what;
-    for (const old of notices.querySelectorAll("[role=alert]")) old.remove();
     aim();
+    for (const old of notices.querySelectorAll("[role=alert]")) old.remove();
     if (what) notices.append(make("div", { role: "alert", className: "dagpass-notice" }, ...sentences[what]));
   }
 
   const monitoring = make("div", { role: "status", className: "dagpass-notice dagpass-quiet" },
     "Monitor mode: permissions are recorded, not enforced.");
 
-  // ---- Who is it? ----------------------------------------------------------
+  // ---- Who is it? --------------------------------------------------------------
 
   async function hear(answer) {
     if (answer.status === 401) return say("ended");
@@ -234,7 +236,6 @@
     const me = await answer.json();
     say(me.mark === mark ? "" : me.mark.startsWith(person) ? "access" : "person");
     if (me.monitor) notices.prepend(monitoring);
-    else monitoring.remove();
     if (!popup.matches(":popover-open")) fill(me);
     place();
   }
@@ -248,64 +249,66 @@
   }
 
   const shown = () => document.visibilityState === "visible";
-  document.addEventListener("visibilitychange", () => { if (shown()) look(); });
-  setInterval(() => { if (shown()) look(); }, 60000);
+  const lookIfShown = () => { if (shown()) look(); };
+  document.addEventListener("visibilitychange", lookIfShown);
+  addEventListener("pageshow", (event) => { if (event.persisted) look(); }); // back from another page
+  setInterval(lookIfShown, 60000);
 
-  // The app polls: what it is told is the quickest sign that a session ended.
-  window.fetch = function (...args) {
-    const answer = Reflect.apply(fetchAs, window, args);
-    answer.then((res) => { if (res.status === 401 && said !== "ended") look(); }, () => {});
+  // What the app is told as it polls is the quickest sign that a session ended.
+  window.fetch = (...request) => {
+    const answer = plainFetch(...request);
+    answer.then(({ status }) => { if (status === 401 && said !== "ended") look(); }, () => {});
     return answer;
   };
 
-  // ---- Activity ------------------------------------------------------------
+  // ---- Activity ----------------------------------------------------------------
 
   let last = 0;
   function beat(event) {
     if (!event.isTrusted || Date.now() - last < 60000) return;
     last = Date.now();
     ask("/activity", { method: "POST", keepalive: true })
-      .then((answer) => { if (answer.status === 401) look(); }, () => {});
+      .then(({ status }) => { if (status === 401) look(); }, () => {});
   }
   for (const input of ["pointerdown", "keydown"]) addEventListener(input, beat, { capture: true, passive: true });
 
   look();
 
-  // ---- Looks ---------------------------------------------------------------
+  // ---- Looks -------------------------------------------------------------------
 
   // Colours are Dagster's own, which follow its theme; the second is for a
-  // version that has other names. Sizes are those of the items beside it.
-  function style() {
+  // version with other names. Sizes are those of the items beside ours.
+  function looks() {
     return `
-#dagpass { container-type: inline-size; box-sizing: border-box; }
-#dagpass *, .dagpass-notices * { box-sizing: border-box; font-family: inherit; }
-#dagpass[data-place="side"] { border-top: 1px solid var(--color-keyline-default, #d9dce1); padding: 4px 0; }
+#dagpass { container-type: inline-size; }
+#dagpass *, .dagpass-popup, .dagpass-popup *, .dagpass-notices * { box-sizing: border-box; font-family: inherit; }
+#dagpass[data-place="side"] { border-top: 1px solid var(--color-keyline-default, #d9dce1); }
 .dagpass-button {
   display: flex; align-items: center; gap: 8px; width: 100%; height: 32px; padding: 8px 12px; margin: 0;
   border: 0; border-radius: 8px; background: transparent; color: var(--color-text-default, #0d1121);
   font-size: 14px; line-height: 16px; text-align: left; cursor: pointer;
 }
 .dagpass-button:hover, .dagpass-button[aria-expanded="true"] { background: var(--color-background-lighter, #f0f1f3); }
-.dagpass-button:focus-visible, .dagpass-item:focus-visible, .dagpass-notice :focus-visible {
+.dagpass-button:focus-visible, .dagpass-popup .dagpass-item:focus-visible, .dagpass-notice :focus-visible {
   outline: none; box-shadow: inset 0 0 0 2px var(--color-focus-ring, #4f43dd);
 }
-.dagpass-button svg { flex: 0 0 16px; width: 16px; height: 16px; fill: var(--color-accent-primary, currentColor); }
+.dagpass-button svg { flex: none; width: 16px; height: 16px; fill: var(--color-accent-primary, currentColor); }
 .dagpass-label { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 @container (max-width: 100px) {
-  .dagpass-button { justify-content: center; padding: 8px; }
+  .dagpass-button { justify-content: center; padding: 0; }
   .dagpass-label { display: none; }
 }
-#dagpass[data-place="bar"] { width: 32px; }
+#dagpass[data-place="bar"] { flex: none; width: 32px; }
 #dagpass[data-place="bar"] .dagpass-button { border-radius: 50%; background: var(--color-nav-button, #2b3244); }
 #dagpass[data-place="bar"] .dagpass-button:hover { background: var(--color-nav-button-hover, #3f485b); }
-#dagpass[data-place="bar"] .dagpass-button svg { fill: var(--color-accent-white, #fff); }
+#dagpass[data-place="bar"] svg { width: 20px; height: 20px; fill: var(--color-accent-white, #fff); }
 #dagpass[data-place="corner"] { position: fixed; left: 16px; bottom: 16px; z-index: 19; width: 180px; }
 #dagpass[data-place="corner"] .dagpass-button {
   background: var(--color-background-default, #fff); box-shadow: 0 0 0 1px var(--color-border-default, #c2c7d0);
 }
 .dagpass-popup {
-  position: fixed; inset: auto; margin: 0; width: 204px; padding: 4px; border: 0; border-radius: 4px; overflow: hidden;
-  background: var(--color-popover-background, #fff); color: var(--color-text-default, #0d1121);
+  position: fixed; inset: auto; width: 204px; max-height: calc(100vh - 32px); margin: 0; padding: 4px; overflow: auto;
+  border: 0; border-radius: 4px; background: var(--color-popover-background, #fff); color: var(--color-text-default, #0d1121);
   box-shadow: 0 0 0 1px var(--color-keyline-default, #d9dce1), 0 2px 12px var(--color-shadow-default, rgb(0 0 0 / 0.16));
   font-size: 14px; line-height: 20px;
 }
@@ -313,28 +316,28 @@
   padding: 6px 12px 8px; margin-bottom: 4px; border-bottom: 1px solid var(--color-keyline-default, #d9dce1);
   color: var(--color-text-light, #535e73); font-size: 12px; line-height: 18px; overflow-wrap: anywhere;
 }
-.dagpass-name { color: var(--color-text-default, #0d1121); font-size: 14px; line-height: 20px; font-weight: 500; }
+.dagpass-who .dagpass-name { color: var(--color-text-default, #0d1121); font-size: 14px; line-height: 20px; }
 .dagpass-popup form { margin: 0; }
-.dagpass-item {
+.dagpass-popup .dagpass-item {
   display: block; width: 100%; padding: 6px 12px; margin: 0; border: 0; border-radius: 4px; background: transparent;
-  color: var(--color-text-default, #0d1121) !important; font-size: 14px; line-height: 20px; text-align: left;
-  text-decoration: none !important; cursor: pointer;
+  color: var(--color-text-default, #0d1121); font-size: 14px; line-height: 20px; text-align: left; text-decoration: none;
+  cursor: pointer;
 }
-.dagpass-item:hover { background: var(--color-background-lighter, #f0f1f3); }
+.dagpass-popup .dagpass-item:hover { background: var(--color-background-lighter, #f0f1f3); }
 .dagpass-notices {
-  position: fixed; left: 50%; bottom: 24px; z-index: 2147483647; transform: translateX(-50%);
-  display: flex; flex-direction: column; align-items: center; gap: 8px; max-width: calc(100vw - 32px); pointer-events: none;
+  position: fixed; inset: auto 16px 24px; z-index: 2147483647;
+  display: flex; flex-direction: column; align-items: center; gap: 8px; pointer-events: none;
 }
 .dagpass-notice {
-  display: flex; align-items: center; gap: 16px; padding: 12px 16px; border-radius: 8px; pointer-events: auto;
+  display: flex; align-items: center; gap: 12px; padding: 12px 16px; border-radius: 8px; pointer-events: auto;
   background: var(--color-tooltip-background, #0d1121); color: var(--color-tooltip-text, #fff);
   box-shadow: 0 2px 12px var(--color-shadow-default, rgb(0 0 0 / 0.3)); font-size: 14px; line-height: 20px;
 }
-.dagpass-notice a, .dagpass-notice button {
-  padding: 2px 4px; margin: 0; border: 0; border-radius: 4px; background: transparent; color: inherit !important;
-  font-size: 14px; line-height: 20px; font-weight: 600; text-decoration: underline !important; white-space: nowrap; cursor: pointer;
+.dagpass-notice a, .dagpass-notice a:hover, .dagpass-notice button {
+  padding: 2px 4px; margin: 0; border: 0; border-radius: 4px; background: transparent; color: inherit; font-size: 14px;
+  line-height: 20px; font-weight: 600; text-decoration: underline; white-space: nowrap; cursor: pointer;
 }
-.dagpass-quiet { padding: 4px 12px; font-size: 12px; opacity: 0.85; pointer-events: none; }
+.dagpass-notice.dagpass-quiet { padding: 4px 12px; font-size: 12px; opacity: 0.85; pointer-events: none; }
 `;
   }
 })();
