@@ -386,8 +386,8 @@ type scene struct {
 }
 
 // learn takes what a hidden member tells.
-func (s *scene) learn(key string, value []byte) {
-	switch key {
+func (s *scene) learn(key, value []byte) {
+	switch string(key) {
 	case "dagpass_kind":
 		s.kind = leaf(value)
 	case "dagpass_permission":
@@ -409,19 +409,20 @@ type trimmer struct {
 // person lacks the permission. Everything else stays: what Dagster itself
 // refuses, and whatever is not certain.
 func (t *trimmer) edit(r *rule, s *scene, value []byte) ([]byte, bool) {
-	from, to := "true", func(policy.Decision) []byte { return []byte("false") }
-	if r.reason {
-		from, to = "null", reason
-	}
-	if string(value) != from {
+	if r.reason && string(value) != "null" || !r.reason && string(value) != "true" {
 		return nil, false
 	}
 	d, certain := t.decide(r, s)
-	if !certain || d.Allowed {
+	switch {
+	case !certain || d.Allowed:
 		return nil, false
+	case r.reason:
+		return reason(d), true
 	}
-	return to(d), true
+	return falsehood, true
 }
+
+var falsehood = []byte("false")
 
 func (t *trimmer) decide(r *rule, s *scene) (d policy.Decision, certain bool) {
 	permission := r.asks(s)

@@ -217,7 +217,7 @@ func (s *scanner) member(n *node, own *scene) (hidden, ok bool) {
 	from = s.at
 	ok = s.value(nil, nil)
 	if ok {
-		own.learn(string(key), s.in[from:s.at])
+		own.learn(key, s.in[from:s.at])
 	}
 	return true, ok
 }

@@ -95,7 +95,7 @@ func followed(t *trimmer, v any, n *node, around *scene) any {
 		out := []pair{}
 		for _, m := range x {
 			if n != nil && strings.HasPrefix(m.key, hiddenPrefix) {
-				own.learn(m.key, flat(m.value))
+				own.learn([]byte(m.key), flat(m.value))
 				continue
 			}
 			out = append(out, pair{m.key, followed(t, m.value, n.at([]byte(m.key)), own)})
