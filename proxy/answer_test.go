@@ -197,9 +197,7 @@ func TestWhoLeavesIsToldOfToTheEnd(t *testing.T) {
 		<-gone
 		_, _ = io.WriteString(w, `{"dagpass_type":"PythonError"}}}`)
 	})
-	ctx, hangUp := context.WithCancel(context.Background())
-	go func() { <-began; hangUp() }()
-	h.leave(ctx, "mutation {"+deletion+"}")
+	h.leave("mutation {"+deletion+"}", began)
 	close(gone)
 	<-h.returned
 	same(t, "trail", h.trail()[1:], []string{"dagster.mutation | failed | deleteRun | run run-sales | delete_pipeline_run | grant 3 | PythonError"})
@@ -214,17 +212,18 @@ func TestWhoLeavesHidesNothing(t *testing.T) {
 		<-gone
 		panic(http.ErrAbortHandler)
 	})
-	ctx, hangUp := context.WithCancel(context.Background())
-	go func() { <-arrived; hangUp() }()
-	h.leave(ctx, "mutation {"+deletion+"}")
+	h.leave("mutation {"+deletion+"}", arrived)
 	close(gone)
 	<-h.returned
 	same(t, "trail", h.trail()[1:], []string{"dagster.mutation | failed | deleteRun | run run-sales | delete_pipeline_run | grant 3 | dagster_unreachable"})
 }
 
-// leave sends an operation of an editor's who does not wait for the answer.
-func (h *house) leave(ctx context.Context, query string) {
+// leave sends an operation of an editor's who hangs up at a given moment, and
+// waits until the house has noticed.
+func (h *house) leave(query string, when <-chan struct{}) {
 	h.t.Helper()
+	ctx, hangUp := context.WithCancel(context.Background())
+	go func() { <-when; hangUp() }()
 	r, _ := http.NewRequestWithContext(ctx, http.MethodPost, h.front.URL+"/graphql", strings.NewReader(`{"query":`+strconv.Quote(query)+`}`))
 	r.AddCookie(&http.Cookie{Name: "dagpass", Value: "editor"})
 	r.Header.Set("Origin", h.Site.Origin())
@@ -232,6 +231,10 @@ func (h *house) leave(ctx context.Context, query string) {
 	if res, err := h.front.Client().Transport.RoundTrip(r); err == nil {
 		_ = res.Body.Close()
 	}
+	h.mu.Lock()
+	left := h.visitor
+	h.mu.Unlock()
+	<-left.Done()
 }
 
 // A result that fits no deed does not get lost, and so many runs are bounded.

@@ -255,15 +255,19 @@ func TestOwnQuestions(t *testing.T) {
 // Where Dagster does not tell the code location, a role at one is not enough,
 // whatever it says instead; one in the whole deployment is.
 func TestLookUpsThatFail(t *testing.T) {
+	const truth = `{"data":{"runsOrError":{"__typename":"Runs","results":[{"runId":"run-marketing","jobName":"j","repositoryOrigin":{"repositoryLocationName":"marketing"}}]},` +
+		`"workspaceOrError":{"__typename":"Workspace","locationEntries":[{"name":"marketing"}]}}}`
 	for name, instead := range map[string]func() (status int, body string){
 		"an error":               func() (int, string) { return 500, "no" },
 		"a redirect":             func() (int, string) { return 302, "" },
 		"GraphQL errors":         func() (int, string) { return 200, `{"data":null,"errors":[{"message":"secret"}]}` },
-		"an error with a status": func() (int, string) { return 400, `{"data":{"runOrError":{"__typename":"Run"}}}` },
+		"the truth, as an error": func() (int, string) { return 500, truth },
 		"a page":                 func() (int, string) { return 200, "<html>" },
 		"nothing":                func() (int, string) { return 200, "" },
 		"null":                   func() (int, string) { return 200, "null" },
-		"too much":               func() (int, string) { return 200, strings.Repeat(" ", maxAsked+1) },
+		"too much":               func() (int, string) { return 200, truth + strings.Repeat(" ", maxAsked) },
+		"too much of nothing":    func() (int, string) { return 200, strings.Repeat(" ", maxAsked+1) },
+		"another run":            func() (int, string) { return 200, strings.ReplaceAll(truth, "run-marketing", "run-sales") },
 		"half of it":             func() (int, string) { return 200, `{"data":{` },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -276,12 +280,20 @@ func TestLookUpsThatFail(t *testing.T) {
 				return instead()
 			})
 			got := h.graphql("marketer", `mutation { a: terminateRun(runId: "run-marketing") {__typename} b: terminateRun(runId: "run-marketing") {__typename} }`)
+			told := 1
+			if name == "another run" {
+				told = 0 // an answer, and not about what was asked
+			}
 			same(t, "the marketer's", []any{len(h.dagster.Changed()), strings.Contains(got.body, "You may not do this: it takes the role launcher.")}, []any{0, true})
-			same(t, "lines", strings.Count(log.String(), "code location not known"), 1)
+			same(t, "lines", strings.Count(log.String(), "code location not known"), told)
 			h.graphql("launcher", `mutation { terminateRun(runId: "run-marketing") {__typename} }`)
 			same(t, "the launcher's", len(h.dagster.Changed()), 1)
 		})
 	}
+	h := newHouse(t, "", nil)
+	h.dagster.Instead(func(r dagstertest.Request) (int, string) { return 200, truth })
+	h.graphql("marketer", `mutation { terminateRun(runId: "run-marketing") {__typename} }`)
+	same(t, "with the truth", len(h.dagster.Changed()), 1)
 }
 
 // Dagster that takes its time is not waited for, and a client that left is not
@@ -296,7 +308,9 @@ func TestLookUpsThatHang(t *testing.T) {
 		}
 		return 0, ""
 	})
+	began := time.Now()
 	got := h.graphql("marketer", `mutation { terminateRun(runId: "run-marketing") {__typename} }`)
+	same(t, "waited", time.Since(began) < askTime, true)
 	close(release)
 	same(t, "refused", strings.Contains(got.body, "it takes the role launcher."), true)
 	same(t, "changes", len(h.dagster.Changed()), 0)

@@ -38,8 +38,9 @@ type house struct {
 	unknown  int // mutations that were counted as not classified
 	observed []string
 	touched  int
-	rechecks int   // of sessions behind sockets
-	broken   error // of the audit trail
+	rechecks int             // of sessions behind sockets
+	visitor  context.Context // of the last request
+	broken   error           // of the audit trail
 	ended    map[string]bool
 	roles    map[string]policy.Role
 	// returned gets a value whenever the proxy has finished a request.
@@ -101,6 +102,9 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie("dagpass"); err == nil {
 		ctx = models.WithPrincipal(ctx, h.person(cookie.Value))
 	}
+	h.mu.Lock()
+	h.visitor = ctx
+	h.mu.Unlock()
 	h.Proxy.ServeHTTP(w, r.WithContext(ctx))
 }
 
