@@ -20,6 +20,8 @@
 //	  - { slot: okta, group: marketing, role: editor, locations: ["marketing*"] }
 //	  - { slot: github, team: acme/platform, role: admin }
 //
+// [Policy.Unreachable] finds what of such a file can give nobody anything.
+//
 // A request that wants nothing is refused; so is a permission nobody knows.
 // The room imports nothing of ours and knows neither users, HTTP nor Dagster;
 // it owns the YAML reader of its file. Its neighbours above are models (whose
