@@ -358,3 +358,34 @@ func largeList() string {
 	}
 	return "[" + strings.Join(items, ",") + "]"
 }
+
+// TestTrimOnTheWay goes the whole way of a query: what is sent asks for what
+// the answer is trimmed by, and the client sees none of it.
+func TestTrimOnTheWay(t *testing.T) {
+	call, err := NewReader(nil).ReadHTTP("POST", []string{"application/json"}, "", []byte(`{"query":"{runOrError(runId:\"1\"){...on Run{may:hasTerminatePermission}}}"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name             string
+		who              policy.Access
+		asks, told, want string
+	}{
+		{"viewer", viewer, ``, ``, `false`},
+		{"scoped, there", marketing, `dagpass_at_run`, `"dagpass_at_run":{"repositoryLocationName":"marketing"},`, `true`},
+		{"scoped, elsewhere", marketing, `dagpass_at_run`, `"dagpass_at_run":{"repositoryLocationName":"finance"},`, `false`},
+		{"launcher", launcher, ``, ``, `true`},
+	} {
+		out, err := call.Write(Writing{Access: tt.who})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hides := strings.Contains(string(out.Body), hiddenPrefix); hides != (tt.asks != "") || !strings.Contains(string(out.Body), tt.asks) {
+			t.Errorf("%s: sent %s", tt.name, out.Body)
+		}
+		got, _ := out.Answer([]byte(`{"data":{"runOrError":{` + tt.told + `"may":true}}}`))
+		if want := `{"data":{"runOrError":{"may":` + tt.want + `}}}`; string(got) != want {
+			t.Errorf("%s: %s, want %s", tt.name, got, want)
+		}
+	}
+}
