@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/dagpass/dagpass/dagster"
+	"github.com/dagpass/dagpass/policy"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
 )
@@ -170,6 +171,34 @@ func TestVariablesOfOthersStay(t *testing.T) {
 	body := readBody(t, []byte(`{"query":"mutation($z:String!){deleteRun(runId:$z){__typename}}","variables":{"z":"<a>","a":1.50}}`))
 	if got := write(t, body, me); !bytes.Contains(got, []byte(`"variables":{"z":"<a>","a":1.50}`)) {
 		t.Errorf("%s", got)
+	}
+}
+
+// What a person lacks is taken out of the answer; for others nothing is asked.
+func TestQueriesAreTrimmedToAPerson(t *testing.T) {
+	const answer = `{"data":{"permissions":[{"dagpass_permission":"wipe_assets","value":true}]}}`
+	for name, row := range map[string]struct {
+		role      policy.Role
+		untrimmed bool
+		want      string
+	}{
+		"viewer":             {policy.Viewer, false, `{"data":{"permissions":[{"value":false}]}}`},
+		"admin":              {policy.Admin, false, answer},
+		"viewer, monitoring": {policy.Viewer, true, answer},
+	} {
+		out, err := post(t, dagster.NewReader(nil), `{permissions{value}}`, nil).Write(dagster.Writing{
+			Access: policy.Access{Role: row.role, Permissions: policy.BuiltIn(row.role)}, Untrimmed: row.untrimmed,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, results := out.Answer([]byte(answer))
+		if string(got) != row.want || results != nil {
+			t.Errorf("%s gets %s, %v", name, got, results)
+		}
+		if asked := strings.Contains(string(out.Body), "dagpass_"); out.Edits != asked || asked != (row.want != answer) {
+			t.Errorf("%s: edits %v of %s", name, out.Edits, out.Body)
+		}
 	}
 }
 
