@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -20,7 +19,7 @@ const maxNesting = 128
 
 // envelope is what surrounds a GraphQL document.
 type envelope struct {
-	query     string
+	query     json.RawMessage // a JSON string, not decoded: documents are known by it
 	operation *string         // nil where none was named, which "" is not
 	variables json.RawMessage // a JSON object, or nil
 }
@@ -63,6 +62,9 @@ func openPost(contentType []string, parameters url.Values, body []byte) (envelop
 // requireJSON wants the media type to be JSON by the rules of MIME and by
 // Dagster's own, a case-sensitive search for the words.
 func requireJSON(contentType []string) error {
+	if len(contentType) == 1 && contentType[0] == "application/json" {
+		return nil // as nearly every client writes it
+	}
 	refusal := &Error{
 		Status: http.StatusUnsupportedMediaType, Reason: "not_json",
 		Message: "A GraphQL request is sent with Content-Type: application/json.",
@@ -111,8 +113,8 @@ func openQuery(parameters url.Values) (envelope, error) {
 // openMembers takes the three members out. The key of the operation's name is
 // not the same over HTTP and on a socket.
 func openMembers(members map[string]json.RawMessage, operationKey string) (e envelope, err error) {
-	if err := json.Unmarshal(members["query"], &e.query); err != nil || isNull(members["query"]) {
-		return envelope{}, unreadable("no_query", "No GraphQL query was found in the request.", err)
+	if e.query = members["query"]; !isText(e.query) {
+		return envelope{}, unreadable("no_query", "No GraphQL query was found in the request.", nil)
 	}
 	if name := members[operationKey]; !isNull(name) {
 		if err := json.Unmarshal(name, &e.operation); err != nil {
@@ -129,8 +131,11 @@ func readVariables(raw json.RawMessage) (json.RawMessage, error) {
 	if isNull(raw) {
 		return nil, nil
 	}
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
+	if isText(raw) {
+		var text string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return nil, badJSON(err)
+		}
 		raw = json.RawMessage(text)
 		if err := checkJSON(raw); err != nil {
 			return nil, err
@@ -143,15 +148,18 @@ func readVariables(raw json.RawMessage) (json.RawMessage, error) {
 	if raw[0] != '{' {
 		return nil, unreadable("bad_variables", "The variables are not an object.", nil)
 	}
-	return compact(raw), nil
+	return compact(raw)
 }
 
-func compact(raw json.RawMessage) json.RawMessage {
+func compact(raw json.RawMessage) (json.RawMessage, error) {
 	var b bytes.Buffer
-	// checkJSON went before, so that this cannot fail.
-	_ = json.Compact(&b, raw)
-	return b.Bytes()
+	if err := json.Compact(&b, raw); err != nil {
+		return nil, badJSON(err)
+	}
+	return b.Bytes(), nil
 }
+
+func isText(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '"' }
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
@@ -159,15 +167,20 @@ func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "
 // compared exactly: encoding/json would take "Query" for "query" when it fills
 // a struct, Python would not.
 func readObject(raw []byte, keys ...string) (map[string]json.RawMessage, error) {
-	d := newDecoder(raw)
-	token, err := d.Token()
+	s, err := newStrict(raw)
 	if err != nil {
 		return nil, badJSON(err)
 	}
-	if token != json.Delim('{') {
+	if s.space() != '{' {
+		if err := checkJSON(raw); err != nil {
+			return nil, err
+		}
 		return nil, unreadable("not_an_object", "A GraphQL request is one JSON object.", nil)
 	}
-	members, err := readMembers(d, raw)
+	members, err := s.object(1)
+	if err == nil {
+		err = s.end()
+	}
 	if err != nil {
 		return nil, badJSON(err)
 	}
@@ -179,103 +192,27 @@ func readObject(raw []byte, keys ...string) (map[string]json.RawMessage, error) 
 	return members, nil
 }
 
-// readMembers reads the rest of an object whose brace was read, and nothing may
-// come after it. Values are checked and kept as they are written in raw.
-func readMembers(d *json.Decoder, raw []byte) (map[string]json.RawMessage, error) {
-	members, seen := map[string]json.RawMessage{}, map[string]bool{}
-	for d.More() {
-		key, err := readKey(d, seen)
-		if err != nil {
-			return nil, err
-		}
-		from := d.InputOffset()
-		if err := checkValue(d, 1); err != nil {
-			return nil, err
-		}
-		members[key] = bytes.TrimLeft(raw[from:d.InputOffset()], ": \t\r\n")
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	return members, requireNoMore(d)
-}
-
+// newDecoder reads what was checked already, and leaves numbers as they are
+// written.
 func newDecoder(raw []byte) *json.Decoder {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	return d
 }
 
-// checkJSON refuses what two readers of JSON may read differently: keys given
-// twice, and text that is not Unicode (broken UTF-8, half a surrogate pair).
-// What Python takes and the standard does not, such as NaN or UTF-16, is no
-// JSON here either.
+// checkJSON refuses what is not strict JSON, one value of it.
 func checkJSON(raw []byte) error {
-	d := newDecoder(raw)
-	if err := checkValue(d, 0); err != nil {
+	s, err := newStrict(raw)
+	if err == nil {
+		err = s.value(0)
+	}
+	if err == nil {
+		err = s.end()
+	}
+	if err != nil {
 		return badJSON(err)
 	}
-	if err := requireNoMore(d); err != nil {
-		return badJSON(err)
-	}
 	return nil
-}
-
-func requireNoMore(d *json.Decoder) error {
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more after the value")
-	}
-	return nil
-}
-
-func checkValue(d *json.Decoder, depth int) error {
-	token, err := d.Token()
-	if err != nil {
-		return err
-	}
-	switch t := token.(type) {
-	case string:
-		return checkText(t)
-	case json.Delim:
-		return checkMembers(d, t == '{', depth+1)
-	}
-	return nil
-}
-
-// checkMembers reads up to the end of an object or a list.
-func checkMembers(d *json.Decoder, object bool, depth int) error {
-	if depth > maxNesting {
-		return errors.New("nests too deeply")
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if object {
-			if _, err := readKey(d, seen); err != nil {
-				return err
-			}
-		}
-		if err := checkValue(d, depth); err != nil {
-			return err
-		}
-	}
-	_, err := d.Token()
-	return err
-}
-
-func readKey(d *json.Decoder, seen map[string]bool) (string, error) {
-	token, err := d.Token()
-	if err != nil {
-		return "", err
-	}
-	key, ok := token.(string)
-	if !ok {
-		return "", errors.New("key is not a string")
-	}
-	if seen[key] {
-		return "", errors.New("key given twice")
-	}
-	seen[key] = true
-	return key, checkText(key)
 }
 
 // checkText refuses the replacement character. Decoders put it in the place of

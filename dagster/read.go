@@ -87,7 +87,7 @@ type Reader struct {
 type Ask func(ctx context.Context, body []byte) ([]byte, error)
 
 type documentKey struct {
-	query     string
+	query     string // as it is written in JSON
 	named     bool
 	operation string
 }
@@ -133,15 +133,19 @@ func (r *Reader) call(e envelope) (*Call, error) {
 	}, nil
 }
 
-func (r *Reader) document(query string, operation *string) (*document, error) {
-	key := documentKey{query: query, named: operation != nil}
+func (r *Reader) document(query json.RawMessage, operation *string) (*document, error) {
+	key := documentKey{query: string(query), named: operation != nil}
 	if key.named {
 		key.operation = *operation
 	}
 	if d, ok := r.documents.Get(key); ok {
 		return d, nil
 	}
-	d, err := readDocument(query, operation)
+	var text string
+	if err := json.Unmarshal(query, &text); err != nil {
+		return nil, badJSON(err)
+	}
+	d, err := readDocument(text, operation)
 	if err == nil && len(query) <= maxCachedDocument {
 		r.documents.Add(key, d)
 	}
