@@ -35,8 +35,7 @@ func (c *Call) values() (*values, error) {
 	return v, nil
 }
 
-// arguments are those of a root field. An argument whose variable was not sent
-// and has no default is not given at all.
+// arguments are those of a root field.
 func (v *values) arguments(field *ast.Field) (input, error) {
 	members := map[string]any{}
 	for _, a := range field.Arguments {
@@ -47,68 +46,62 @@ func (v *values) arguments(field *ast.Field) (input, error) {
 	return input{members: members, problem: new(error)}, nil
 }
 
-// set puts a value under its name, unless it is not given. Of two values of one
-// name two readers may take different ones.
-func (v *values) set(members map[string]any, name string, x *ast.Value) error {
-	value, given, err := v.value(x)
-	if err != nil || !given {
-		return err
-	}
+// set puts a value under its name. Of two values of one name two readers may
+// take different ones.
+func (v *values) set(members map[string]any, name string, x *ast.Value) (err error) {
 	if _, twice := members[name]; twice {
 		return fmt.Errorf("%q is given twice", name)
 	}
-	members[name] = value
-	return nil
+	members[name], err = v.value(x)
+	return err
 }
 
-func (v *values) value(x *ast.Value) (value any, given bool, err error) {
+// value is nil for null and for a variable that is not given.
+func (v *values) value(x *ast.Value) (any, error) {
 	switch x.Kind {
 	case ast.Variable:
 		return v.variable(x.Raw)
 	case ast.StringValue, ast.BlockValue:
-		return x.Raw, true, nil
+		return x.Raw, nil
 	case ast.IntValue, ast.FloatValue:
-		return json.Number(x.Raw), true, nil
+		return json.Number(x.Raw), nil
 	case ast.BooleanValue:
-		return x.Raw == "true", true, nil
+		return x.Raw == "true", nil
 	case ast.NullValue:
-		return nil, true, nil
+		return nil, nil
 	case ast.EnumValue:
-		return enum(x.Raw), true, nil
+		return enum(x.Raw), nil
 	case ast.ListValue:
-		value, err = v.list(x)
-		return value, true, err
+		return v.list(x)
 	case ast.ObjectValue:
-		value, err = v.object(x)
-		return value, true, err
+		return v.object(x)
 	}
-	return nil, false, fmt.Errorf("value of kind %d", x.Kind)
+	return nil, fmt.Errorf("value of kind %d", x.Kind)
 }
 
-// variable is what was sent, null included, else the default, else not given:
-// a default is not taken for a null.
-func (v *values) variable(name string) (value any, given bool, err error) {
+// variable is what was sent, null included, else the default, else not given: a
+// default does not stand in for a null.
+func (v *values) variable(name string) (any, error) {
 	definition := v.defined[name]
 	if definition == nil {
-		return nil, false, fmt.Errorf("variable %q is not defined", name)
+		return nil, fmt.Errorf("variable %q is not defined", name)
 	}
-	value, given = v.variables[name]
-	if !given && definition.DefaultValue != nil {
+	value, sent := v.variables[name]
+	if !sent && definition.DefaultValue != nil {
 		// A default is a constant: no variable of ours can be in it.
 		return (&values{}).value(definition.DefaultValue)
 	}
 	if definition.Type.NonNull && value == nil {
-		return nil, false, fmt.Errorf("variable %q is required", name)
+		return nil, fmt.Errorf("variable %q is required", name)
 	}
-	return value, given, nil
+	return value, nil
 }
 
-// list keeps the place of what is not given: it is null there.
 func (v *values) list(x *ast.Value) ([]any, error) {
 	items := make([]any, len(x.Children))
 	for i, child := range x.Children {
 		var err error
-		if items[i], _, err = v.value(child.Value); err != nil {
+		if items[i], err = v.value(child.Value); err != nil {
 			return nil, err
 		}
 	}

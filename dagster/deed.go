@@ -90,14 +90,10 @@ func (c claim) deed(m *atlas) Deed {
 	return d
 }
 
-// want adds a permission at every one of some code locations. One that is not
-// held at single locations is wanted in the whole deployment.
+// want adds a permission at every one of some code locations.
 func (d *Deed) want(p policy.Permission, locations ...string) {
 	for _, location := range locations {
 		want := policy.Want{Permission: p, Location: location}
-		if !policy.Located(p) {
-			want.Location = ""
-		}
 		if !slices.Contains(d.Needs, want) {
 			d.Needs = append(d.Needs, want)
 		}

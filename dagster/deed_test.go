@@ -452,6 +452,10 @@ var attackRows = []deedRow{
 	{"a run for a backfill", `mutation{reexecutePartitionBackfill(reexecutionParams:{parentRunId:"run-sales",strategy:ALL_STEPS}){__typename}}`, "", []string{"reexecutePartitionBackfill backfill run-sales: launch_partition_backfill@*"}},
 	{"a backfill for a run", `mutation{deleteRun(runId:"bf-sales"){__typename}}`, "", []string{"deleteRun run bf-sales: delete_pipeline_run@*"}},
 	{"no location", `mutation{launchRun(executionParams:{selector:{jobName:"counting"}}){__typename}}`, "", []string{"launchRun job counting: launch_pipeline_execution@*"}},
+	{
+		"an empty location besides one of mine", `mutation{launchRun(executionParams:{selector:{repositoryLocationName:"",jobName:"counting"},executionMetadata:{parentRunId:"run-sales"}}){__typename}}`, "",
+		[]string{"launchRun job counting: launch_pipeline_execution@*"},
+	},
 	{"an empty location", `mutation{reloadRepositoryLocation(repositoryLocationName:""){__typename}}`, "", []string{"reloadRepositoryLocation location: reload_repository_location@*"}},
 	{"a location in other letters", `mutation{reloadRepositoryLocation(repositoryLocationName:"Sales"){__typename}}`, "", []string{"reloadRepositoryLocation location Sales @Sales: reload_repository_location@Sales"}},
 	{
@@ -628,6 +632,7 @@ func TestLookUpsThatFail(t *testing.T) {
 		"data with errors":    {"runsOrError", `{"data":{"runsOrError":{"__typename":"Runs","results":[` + oracleRuns["run-sales"] + `]}},"errors":[{"message":"x"}]}`, nil, `deleteRun(runId:"run-sales"){__typename}`, "deleteRun run run-sales: delete_pipeline_run@*"},
 		"no code locations":   {"workspaceOrError", `{"data":{"workspaceOrError":{"__typename":"PythonError"}}}`, nil, `deleteRun(runId:"run-sales"){__typename}`, "deleteRun run run-sales: delete_pipeline_run@*"},
 		"none to count":       {"workspaceOrError", "", errors.New("timed out"), `launchRun(executionParams:{selector:{` + atSales + `, jobName:"__ASSET_JOB"}}){__typename}`, "launchRun job __ASSET_JOB: launch_pipeline_execution@*"},
+		"null for backfills":  {"partitionBackfillOrError", `{"data":null}`, nil, `cancelPartitionBackfill(backfillId:"bf-sales"){__typename}`, "cancelPartitionBackfill backfill bf-sales: cancel_partition_backfill@*"},
 		"failing backfill":    {"", "", nil, `cancelPartitionBackfill(backfillId:"bf-failing"){__typename}`, "cancelPartitionBackfill backfill bf-failing: cancel_partition_backfill@*"},
 		"no assets":           {"assetNodes", `{"data":{"assetNodes":null},"errors":[{"message":"x"}]}`, nil, `wipeAssets(assetKeys:{path:"orders"}){__typename}`, "wipeAssets asset orders: wipe_assets@*"},
 		"no other locations":  {"assetNodeDefinitionCollisions", "", errors.New("timed out"), `wipeAssets(assetKeys:{path:"calendar"}){__typename}`, "wipeAssets asset calendar: wipe_assets@*"},
