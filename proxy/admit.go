@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -288,7 +287,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > dagster.MaxBody {
 		return nil, errTooLarge
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, dagster.MaxBody+1))
+	body, err := readUpTo(r.Body, r.ContentLength, dagster.MaxBody)
 	if err != nil {
 		return nil, errBroken(err)
 	}

@@ -18,9 +18,9 @@ const (
 	// away by that, see dagster.Outgoing.
 	maxTold    = 16 << 20
 	maxTrimmed = 32 << 20
-	// firstRead is what is set aside at most for an answer whose length is
+	// firstRead is what is set aside at most for a body whose length is
 	// announced, in bytes.
-	firstRead = 1 << 20
+	firstRead = 64 << 10
 )
 
 // errBrokenAnswer is an answer that ended too early. What Dagster did is not
@@ -54,11 +54,16 @@ func (t *trip) edit(res *http.Response) error {
 	return nil
 }
 
-// readAnswer reads one byte more than the limit of an answer that is larger.
 func readAnswer(res *http.Response, limit int) ([]byte, error) {
+	return readUpTo(res.Body, res.ContentLength, limit)
+}
+
+// readUpTo reads a body of the announced length, and one byte more than the
+// limit of one that is larger.
+func readUpTo(r io.Reader, announced int64, limit int) ([]byte, error) {
 	var b bytes.Buffer
-	b.Grow(int(min(max(res.ContentLength, 0), firstRead)) + bytes.MinRead)
-	_, err := b.ReadFrom(io.LimitReader(res.Body, int64(limit)+1))
+	b.Grow(int(min(max(announced, 0), firstRead)) + bytes.MinRead)
+	_, err := b.ReadFrom(io.LimitReader(r, int64(limit)+1))
 	return b.Bytes(), err
 }
 

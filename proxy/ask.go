@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 )
@@ -40,7 +39,7 @@ func (p *Proxy) ask(ctx context.Context, body []byte) ([]byte, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("dagster answered with status %d", res.StatusCode)
 	}
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAsked+1))
+	answer, err := readAnswer(res, maxAsked)
 	if err == nil && len(answer) > maxAsked {
 		err = errors.New("dagster's answer is too large")
 	}

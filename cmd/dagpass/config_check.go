@@ -40,6 +40,9 @@ func (c *Config) describe(w io.Writer, site models.Site) error {
 	if c.databaseFile() != "" && c.SecretKey == "" {
 		fmt.Fprintf(w, "The secret key is kept in %s.key; back it up with the database.\n", c.databaseFile())
 	}
+	if !c.Enforce {
+		fmt.Fprintln(w, "Monitor mode: what a role forbids is recorded and done all the same.")
+	}
 	if !c.policy.CanMakeAdmin() {
 		fmt.Fprintln(w, "Nobody can become admin: neither DAGPASS_ADMIN_EMAILS nor a grant of the policy makes one.")
 	}

@@ -571,12 +571,14 @@ func TestWhoGetsIn(t *testing.T) {
 	}
 }
 
-// Monitor mode is told at every start.
+// Monitor mode is told at every start, and by config check.
 func TestMonitorModeWarns(t *testing.T) {
-	for setting, want := range map[string]int{"DAGPASS_ENFORCE=false": 1, "DAGPASS_ENFORCE=true": 0} {
+	t.Chdir(t.TempDir())
+	for setting, want := range map[string]bool{"DAGPASS_ENFORCE=false": true, "DAGPASS_ENFORCE=true": false} {
 		c := mustLoad(t, okta(setting), "")
-		if got := c.warnings(); len(got) != want {
-			t.Errorf("%s: warnings %q", setting, got)
+		_, said := runWith(okta(setting), "config", "check")
+		if len(c.warnings()) == 1 != want || strings.Contains(said, "Monitor mode") != want {
+			t.Errorf("%s: warnings %q, config check says %s", setting, c.warnings(), said)
 		}
 	}
 }
