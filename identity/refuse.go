@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/dagpass/dagpass/models"
-	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/providers"
 )
 
@@ -60,8 +59,9 @@ func fromProvider(err error) (reason string, public *models.Error) {
 
 // Record appends events to the audit trail: all of them, or with an error none.
 // Refusals of one kind by one person, or by strangers of one address, become one
-// event a minute with a count where there are more than [foldAfter]: nobody can
-// fill the database, and nobody can hide another's refusal behind their own.
+// event a minute with a count where there are more than [foldAfter], and so do
+// other events that fold: nobody can fill the database, and nobody can hide
+// another's refusal behind their own.
 func (s *Service) Record(ctx context.Context, events ...models.Event) error {
 	var alone []models.Event
 	for _, e := range events {
@@ -72,19 +72,10 @@ func (s *Service) Record(ctx context.Context, events ...models.Event) error {
 	return s.Store.Record(ctx, alone...)
 }
 
-// folds tells the events that somebody who may do nothing but read can cause:
-// refusals, reads that monitor mode let pass, and mutations that take nothing
-// but reading, such as Dagster's telemetry.
+// folds tells the events that somebody can cause who may change nothing.
 func folds(e models.Event) bool {
-	switch {
-	case e.Outcome == models.OutcomeRefused:
-		return true
-	case e.Outcome == models.OutcomeFailed && strings.HasPrefix(e.Event, "signin."):
-		return true
-	case e.Event == "dagster.read":
-		return true
-	}
-	return e.Event == "dagster.mutation" && e.Permission == string(policy.Read)
+	return e.Folds || e.Outcome == models.OutcomeRefused ||
+		(e.Outcome == models.OutcomeFailed && strings.HasPrefix(e.Event, "signin."))
 }
 
 // recordFolded tells of the refusals that were counted, one event for each kind

@@ -274,26 +274,26 @@ func TestFoldsArePersonal(t *testing.T) {
 // what changes something, or would, never does.
 func TestWhatFolds(t *testing.T) {
 	const many = 400
-	event := func(name, outcome, reason, permission string) func(int) models.Event {
+	event := func(name, outcome, reason string, folds bool) func(int) models.Event {
 		return func(int) models.Event {
-			return models.Event{Event: name, Outcome: outcome, Reason: reason, Permission: permission, Operation: "f", Actor: models.Actor{ID: "a", Kind: "user"}}
+			return models.Event{Event: name, Outcome: outcome, Reason: reason, Operation: "f", Actor: models.Actor{ID: "a", Kind: "user"}, Folds: folds}
 		}
 	}
 	for name, row := range map[string]struct {
 		event func(i int) models.Event
 		alone int
 	}{
-		"refused mutations": {event("dagster.mutation", "refused", "permission_missing", "delete_pipeline_run"), 30},
+		"refused mutations": {event("dagster.mutation", "refused", "permission_missing", false), 30},
 		"refused mutations of many names": {func(i int) models.Event {
-			e := event("dagster.mutation", "refused", "permission_missing", "unclassified_mutation")(i)
+			e := event("dagster.mutation", "refused", "permission_missing", false)(i)
 			e.Operation = fmt.Sprint("f", i)
 			return e
 		}, 300},
-		"reads that monitor mode let pass":     {event("dagster.read", "allowed", "would_have_refused", "read_logs"), 30},
-		"mutations that monitor mode let pass": {event("dagster.mutation", "allowed", "would_have_refused", "delete_pipeline_run"), many},
-		"telemetry":                            {event("dagster.mutation", "allowed", "", "read"), 30},
-		"changes":                              {event("dagster.mutation", "allowed", "", "delete_pipeline_run"), many},
-		"changes that failed":                  {event("dagster.mutation", "failed", "PythonError", "delete_pipeline_run"), many},
+		"reads that monitor mode let pass":     {event("dagster.read", "allowed", "would_have_refused", true), 30},
+		"mutations that monitor mode let pass": {event("dagster.mutation", "allowed", "would_have_refused", false), many},
+		"telemetry":                            {event("dagster.mutation", "allowed", "", true), 30},
+		"changes":                              {event("dagster.mutation", "allowed", "", false), many},
+		"changes that failed":                  {event("dagster.mutation", "failed", "PythonError", false), many},
 	} {
 		w := onSQLite(t, policy.Gate{})
 		before := len(w.events())
@@ -322,9 +322,9 @@ func TestWhatFolds(t *testing.T) {
 // What is folded does not take along what stands beside it in one request.
 func TestFoldedBesideOthers(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
-	telemetry := models.Event{Event: "dagster.mutation", Outcome: models.OutcomeAllowed, Permission: "read", Operation: "logTelemetry", Actor: models.Actor{ID: "a"}}
+	telemetry := models.Event{Event: "dagster.mutation", Outcome: models.OutcomeAllowed, Operation: "logTelemetry", Actor: models.Actor{ID: "a"}, Folds: true}
 	change := telemetry
-	change.Operation, change.Permission = "deleteRun", "delete_pipeline_run"
+	change.Operation, change.Folds = "deleteRun", false
 	for range 40 {
 		_ = w.Record(ctx, telemetry)
 	}

@@ -49,8 +49,11 @@ type Event struct {
 	Permission string    `json:"permission,omitempty"`
 	Rule       string    `json:"rule,omitempty"`
 	RunID      string    `json:"run_id,omitempty"`
-	// Count is above one where an event stands for several refusals.
+	// Count is above one where an event stands for several that were alike.
 	Count int `json:"count,omitempty"`
+	// Folds tells that nothing is lost if many that are alike become one with a
+	// count. Refusals do so without being told to.
+	Folds bool `json:"-"`
 }
 
 // NewEvent starts an event with what the context knows: the request and the

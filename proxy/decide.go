@@ -102,6 +102,12 @@ func (w wish) unheld() verdict {
 	return verdict{Decision: policy.Decision{Want: policy.Want{Permission: w.route.Need}}}
 }
 
+// isHarmless tells a mutation that takes nothing but reading, such as Dagster's
+// telemetry.
+func isHarmless(d dagster.Deed) bool {
+	return !slices.ContainsFunc(d.Needs, func(w policy.Want) bool { return w.Permission != policy.Read })
+}
+
 // isUnclassified tells a mutation that Dagpass does not know.
 func isUnclassified(d dagster.Deed) bool {
 	return slices.ContainsFunc(d.Needs, func(w policy.Want) bool { return w.Permission == policy.UnclassifiedMutation })

@@ -146,6 +146,32 @@ func TestEachDeedHasItsEvent(t *testing.T) {
 	}
 }
 
+// What changes nothing may be told in one; a change never is, whoever makes it
+// and whatever else is missing.
+func TestWhatMayFold(t *testing.T) {
+	for name, row := range map[string]struct {
+		who, query string
+		folds      []bool
+	}{
+		"telemetry":                         {"viewer", `mutation {setNuxSeen}`, []bool{true, true}},
+		"telemetry beside a change":         {"editor", "mutation {setNuxSeen " + deletion + "}", []bool{true, false, true, false}},
+		"a change":                          {"editor", "mutation {" + deletion + "}", []bool{false, false}},
+		"a change by nobody":                {"nobody", "mutation {" + deletion + "}", []bool{false, false}},
+		"a mutation nobody knows":           {"nobody", "mutation {newThing}", []bool{false, false}},
+		"a read":                            {"nobody", "{version}", []bool{true}},
+		"a change with a selection of logs": {"viewer_without_logs", `mutation {terminateRun(runId: "x") {... on TerminateRunSuccess {run {capturedLogs(fileKey: "") {stdout}}}}}`, []bool{false, false}},
+	} {
+		h := newHouse(t, "", func(c *Config) { c.Monitor = true })
+		h.graphql(row.who, row.query)
+		<-h.returned
+		var folds []bool
+		for _, e := range h.events {
+			folds = append(folds, e.Folds)
+		}
+		same(t, name, folds, row.folds)
+	}
+}
+
 // What is refused is told with the role that it takes, and where.
 func TestRefusalsNameRoleAndLocation(t *testing.T) {
 	h := newHouse(t, "", nil)

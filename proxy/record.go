@@ -28,6 +28,8 @@ type entry struct {
 	target          *models.Target
 	outcome, reason string
 	run             string
+	// folds tells that it changes nothing: many that are alike may become one.
+	folds bool
 }
 
 // recordAllowed tells the audit trail about a change before it goes on. Reads
@@ -73,7 +75,7 @@ func (p *Proxy) record(ctx context.Context, w wish, all []entry) error {
 func (w wish) newEvent(ctx context.Context, from entry) models.Event {
 	e := models.NewEvent(ctx, w.event(), from.outcome)
 	e.Reason, e.Permission, e.Rule = from.reason, string(from.Permission), from.Rule
-	e.Operation, e.Target, e.RunID = clip(from.operation), from.target, clip(from.run)
+	e.Operation, e.Target, e.RunID, e.Folds = clip(from.operation), from.target, clip(from.run), from.folds
 	if who := models.PrincipalOf(ctx); who != nil {
 		e.Provider = who.Identity.Slot
 	}
@@ -97,7 +99,7 @@ func (w wish) event() string {
 func (w wish) entries(v verdict) []entry {
 	var all []entry
 	for i, d := range w.deeds {
-		e := entry{field: d.Field, operation: d.Field.Name, target: newTarget(d.Target)}
+		e := entry{field: d.Field, operation: d.Field.Name, target: newTarget(d.Target), folds: isHarmless(d)}
 		if e.operation == "" {
 			e.operation = w.reportKind()
 		}
@@ -110,7 +112,7 @@ func (w wish) entries(v verdict) []entry {
 		return all
 	}
 	for _, operation := range w.operations() {
-		all = append(all, entry{Decision: v.Decision, operation: operation, target: w.target()})
+		all = append(all, entry{Decision: v.Decision, operation: operation, target: w.target(), folds: !w.changes()})
 	}
 	return all
 }
