@@ -2,7 +2,10 @@ package dagster_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -224,6 +227,16 @@ func TestReservedKeysAreRefused(t *testing.T) {
 	}
 }
 
+// deedsOf are the deeds of a call where Dagster answers no question.
+func deedsOf(call *dagster.Call) ([]dagster.Deed, error) {
+	silent := func(context.Context, []byte) ([]byte, error) { return nil, errors.New("silent") }
+	deeds, err := dagster.NewReader(silent).Deeds(context.Background(), call)
+	for i := range deeds {
+		deeds[i].Err = nil
+	}
+	return deeds, err
+}
+
 func FuzzWrite(f *testing.F) {
 	for _, l := range launches(f) {
 		f.Add(l.Query, string(l.Variables), me)
@@ -245,6 +258,11 @@ func FuzzWrite(f *testing.F) {
 		again := reread(t, out.Body)
 		if again.Kind != call.Kind || again.Name != call.Name || !slices.Equal(again.Fields, call.Fields) {
 			t.Errorf("judged %s %v, written %s %v", call.Name, call.Fields, again.Name, again.Fields)
+		}
+		if judged, err := deedsOf(call); err == nil {
+			if done, err := deedsOf(again); err != nil || !reflect.DeepEqual(judged, done) {
+				t.Errorf("judged %+v, written %+v, %v", judged, done, err)
+			}
 		}
 		values := userTags(t, out.Body)
 		if len(slices.Compact(values)) > 1 {
