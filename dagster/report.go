@@ -80,9 +80,6 @@ func assetInQuery(values url.Values) ([]AssetKey, error) {
 	if len(given) == 0 || given[0] == "" {
 		return nil, nil
 	}
-	if err := checkText(given[0]); err != nil {
-		return nil, badAsset(err)
-	}
 	if !strings.HasPrefix(given[0], "[") {
 		return []AssetKey{strings.FieldsFunc(given[0], isBetweenParts)}, nil
 	}

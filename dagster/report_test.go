@@ -35,6 +35,7 @@ func TestReportedAsset(t *testing.T) {
 		{"null among the parts", "/report_asset_materialization/", "", `{"asset_key":["a",null]}`, nil},
 		{"only signs in the query", "/report_asset_materialization/", "asset_key=.", "", nil},
 		{"broken list in the query", "/report_asset_materialization/", "asset_key=[a]", "", nil},
+		{"half a character in the query", "/report_asset_materialization/", `asset_key=["\ud800"]`, "", nil},
 		{"broken text in the query", "/report_asset_materialization/", "asset_key=%ff", "", nil},
 		{"body is no JSON", "/report_asset_materialization/", "asset_key=q", `{`, nil},
 		{"body names it twice", "/report_asset_materialization/", "", `{"asset_key":["a"],"asset_key":["b"]}`, nil},
