@@ -49,6 +49,8 @@ type scanner struct {
 	out    []byte
 	copied int // in before it is in out, or cut
 	depth  int
+	// unicode tells that the last text had an escape of the kind \u0000.
+	unicode bool
 	// edit gives what to write instead of a value that a rule is for, and false
 	// if it stays.
 	edit func(*rule, *scene, []byte) ([]byte, bool)
@@ -275,44 +277,60 @@ func (s *scanner) word(w string) bool {
 }
 
 func (s *scanner) text() bool {
+	s.unicode = false
 	for i := s.at + 1; i < len(s.in); i++ {
-		switch c := s.in[i]; {
-		case c == '"':
+		c := s.in[i]
+		if !inText[c] {
+			continue
+		}
+		if c == '"' {
 			s.at = i + 1
 			return true
-		case c < ' ':
-			return false
-		case c == '\\':
-			n := escape(s.in[i:])
-			if n == 0 {
-				return false
-			}
-			i += n - 1
 		}
+		n := escape(s.in[i:])
+		if n == 0 {
+			return false
+		}
+		s.unicode = s.unicode || n == unicodeEscape
+		i += n - 1
 	}
 	return false
 }
 
+// inText are the bytes that mean something in a string, or may not stand there:
+// quotes, backslashes and control characters. A table, for most of what is read
+// is text.
+var inText = func() (t [256]bool) {
+	for c := range ' ' {
+		t[c] = true
+	}
+	t['"'], t['\\'] = true, true
+	return t
+}()
+
+const unicodeEscape = len(`\u0000`)
+
 // escape is the length of the escape that b begins with, 0 if it is none.
 func escape(b []byte) int {
-	if len(b) < 2 {
+	if len(b) < 2 || b[0] != '\\' {
 		return 0
 	}
-	if b[1] != 'u' {
-		if bytes.IndexByte([]byte(`"\/bfnrt`), b[1]) < 0 {
-			return 0
-		}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return 2
-	}
-	if len(b) < 6 {
+	case 'u':
+	default:
 		return 0
 	}
-	for _, c := range b[2:6] {
+	if len(b) < unicodeEscape {
+		return 0
+	}
+	for _, c := range b[2:unicodeEscape] {
 		if !digit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
 			return 0
 		}
 	}
-	return 6
+	return unicodeEscape
 }
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }

@@ -14,11 +14,7 @@ import (
 //
 // Every request comes this way, so nothing is decoded but keys. Whatever is read
 // further goes through encoding/json, against which this is tested.
-type strict struct {
-	scanner
-	// escapes tells that there may be half a surrogate pair somewhere.
-	escapes bool
-}
+type strict struct{ scanner }
 
 var (
 	errSyntax     = errors.New("no JSON")
@@ -29,7 +25,7 @@ func newStrict(raw []byte) (*strict, error) {
 	if !utf8.Valid(raw) || bytes.Contains(raw, []byte(string(utf8.RuneError))) {
 		return nil, errNotUnicode
 	}
-	return &strict{scanner: scanner{in: raw}, escapes: bytes.Contains(raw, []byte(`\u`))}, nil
+	return &strict{scanner{in: raw}}, nil
 }
 
 // value reads what stands inside so many objects and lists.
@@ -118,14 +114,15 @@ func (s *strict) key() (string, error) {
 	return string(unquoted(raw)), nil
 }
 
-// text reads a string, and gives it as it is written.
+// text reads a string, and gives it as it is written. Half a surrogate pair
+// hides nowhere but in an escape.
 func (s *strict) text() ([]byte, error) {
 	from := s.at
 	if !s.scanner.text() {
 		return nil, errSyntax
 	}
 	raw := s.in[from:s.at]
-	if !s.escapes || !bytes.Contains(raw, []byte(`\u`)) {
+	if !s.unicode {
 		return raw, nil
 	}
 	var decoded string
