@@ -42,7 +42,7 @@ func (c *Call) Write(w Writing) (*Outgoing, error) {
 	switch {
 	case c.Kind == Mutation:
 		var err error
-		if query, variables, err = c.rewrite(w.Label); err != nil {
+		if query, variables, err = c.rewrite(w.Label, true); err != nil {
 			return nil, err
 		}
 		o.Edits = true
@@ -51,6 +51,38 @@ func (c *Call) Write(w Writing) (*Outgoing, error) {
 	}
 	o.Body = c.payload(query, variables, "operationName")
 	return o, nil
+}
+
+// Unasked makes the same request without what only we ask for, for a Dagster
+// whose schema does not have it.
+func (o *Outgoing) Unasked() ([]byte, error) {
+	query, variables := o.call.document.quoted, o.call.variables
+	if o.call.Kind == Mutation {
+		var err error
+		if query, variables, err = o.call.rewrite(o.writing.Label, false); err != nil {
+			return nil, err
+		}
+	}
+	return o.call.payload(query, variables, "operationName"), nil
+}
+
+// NotRun tells an answer by which Dagster ran nothing at all, for it did not
+// take the document or its variables: errors that stand at no field, and no data
+// (execute_graphql_request in dagster_webserver/graphql.py).
+func NotRun(answer []byte) bool {
+	var a struct {
+		Data   any
+		Errors []struct{ Path any }
+	}
+	if json.Unmarshal(answer, &a) != nil || a.Data != nil || len(a.Errors) == 0 {
+		return false
+	}
+	for _, e := range a.Errors {
+		if e.Path != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Answer edits Dagster's answer: what only we had asked for is taken out, and
@@ -67,14 +99,15 @@ func (o *Outgoing) Answer(body []byte) (edited []byte, results []Result) {
 	return o.call.document.trim.apply(body, o.writing.Access), nil
 }
 
-// rewrite writes the sender's label and the questions after the result into a
-// mutation. It reads the document again to have a tree of its own; that of the
+// rewrite writes the sender's label into a mutation and, if we ask, the questions
+// after the result. It reads the document again to have a tree of its own; that of the
 // call is shared.
-func (c *Call) rewrite(label string) (query, variables json.RawMessage, err error) {
+func (c *Call) rewrite(label string, ask bool) (query, variables json.RawMessage, err error) {
 	m, err := c.mutation(label)
 	if err != nil {
 		return nil, nil, err
 	}
+	m.asks = ask
 	if err := m.selections(m.operation.SelectionSet); err != nil {
 		return nil, nil, err
 	}
@@ -100,6 +133,7 @@ type mutation struct {
 	operation *ast.OperationDefinition
 	fragments ast.FragmentDefinitionList
 	spread    map[string]bool // fragments that were visited
+	asks      bool
 }
 
 func (c *Call) mutation(label string) (*mutation, error) {
@@ -149,7 +183,7 @@ func (m *mutation) root(f *ast.Field) error {
 	if err := m.field(f); err != nil {
 		return err
 	}
-	if len(f.SelectionSet) > 0 {
+	if m.asks && len(f.SelectionSet) > 0 {
 		f.SelectionSet = append(f.SelectionSet, selection(questions(f.Name))...)
 	}
 	return nil

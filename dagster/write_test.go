@@ -270,3 +270,20 @@ func FuzzWrite(f *testing.F) {
 		}
 	})
 }
+
+// An answer tells that nothing ran only by errors that stand at no field.
+func TestNotRun(t *testing.T) {
+	for answer, want := range map[string]bool{
+		`{"data":null,"errors":[{"message":"Cannot query field"}]}`:                       true,
+		`{"errors":[{"message":"Cannot query field"}]}`:                                   true,
+		`{"data":null,"errors":[{"message":"no"},{"message":"no","path":["launchRun"]}]}`: false,
+		`{"data":{},"errors":[{"message":"no"}]}`:                                         false,
+		`{"data":null}`:             false,
+		`{"data":null,"errors":[]}`: false,
+		`no`:                        false,
+	} {
+		if got := dagster.NotRun([]byte(answer)); got != want {
+			t.Errorf("%s: %v", answer, got)
+		}
+	}
+}

@@ -30,6 +30,40 @@ var errBrokenAnswer = errors.New("the answer broke off")
 // answerUnread is the reason of an outcome that the status alone tells.
 const answerUnread = "answer_unread"
 
+// RoundTrip sends the request to Dagster. If that ran nothing because its schema
+// does not have what we ask for beside the client's own words, a version that we
+// do not know, they are sent alone: buttons and the trail tell less then, and
+// everything works.
+func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := t.transport.RoundTrip(r)
+	if err != nil || t.v.out == nil || !t.v.out.Edits || res.StatusCode != http.StatusBadRequest {
+		return res, err
+	}
+	body, err := readAnswer(res, maxTold)
+	res.Body = rejoined{io.MultiReader(bytes.NewReader(body), res.Body), res.Body}
+	if err != nil || !dagster.NotRun(body) {
+		return res, err
+	}
+	_ = res.Body.Close()
+	return t.sendUnasked(r)
+}
+
+func (t *trip) sendUnasked(r *http.Request) (*http.Response, error) {
+	body, err := t.v.out.Unasked()
+	if err != nil {
+		return nil, err
+	}
+	t.v.out.Edits = false
+	again := r.Clone(r.Context())
+	again.Body, again.ContentLength, again.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	res, err := t.transport.RoundTrip(again)
+	if err == nil && res.StatusCode < http.StatusBadRequest {
+		t.Log.WarnContext(r.Context(), "Dagster's schema has not what Dagpass asks for: permissions are not trimmed and results not read here",
+			"operation", clip(t.call.Name))
+	}
+	return res, err
+}
+
 // edit puts what is only ours out of Dagster's answer, and keeps what became of
 // a change.
 func (t *trip) edit(res *http.Response) error {
@@ -113,7 +147,7 @@ func (t *trip) outcome() (outcome, reason string) {
 		return models.OutcomeFailed, t.failure
 	case t.status >= http.StatusBadRequest:
 		return models.OutcomeFailed, "status_" + strconv.Itoa(t.status)
-	case t.v.out != nil && t.v.out.Edits && t.results == nil:
+	case t.v.out != nil && t.results == nil:
 		return models.OutcomeOK, answerUnread
 	}
 	return models.OutcomeOK, ""

@@ -268,3 +268,42 @@ func TestOperationsAreNotCached(t *testing.T) {
 		same(t, what, got.Header.Get("Cache-Control"), "no-store")
 	}
 }
+
+// A Dagster that does not know what we ask for beside the client's own words is
+// asked without; the tag of who launched stays. Once something may have run,
+// nothing is sent again.
+func TestADagsterThatDoesNotKnowOurQuestions(t *testing.T) {
+	const (
+		invalid = `{"data":null,"errors":[{"message":"Cannot query field"}]}`
+		ran     = `{"data":null,"errors":[{"message":"no","path":["launchRun"]}]}`
+	)
+	for name, row := range map[string]struct {
+		who, query, refusal string
+		sent                int
+		want                string
+	}{
+		"a launch":              {"editor", "mutation {" + launchSales + "}", invalid, 2, `{"data":{}}`},
+		"permissions":           {"viewer", "{permissions {value}}", invalid, 2, `{"data":{}}`},
+		"it ran":                {"editor", "mutation {" + launchSales + "}", ran, 1, ran},
+		"no GraphQL":            {"editor", "mutation {" + launchSales + "}", "no", 1, "no"},
+		"nothing of ours in it": {"viewer", "{version}", invalid, 1, invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent []string
+			h := at(t, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				sent = append(sent, string(body))
+				if strings.Contains(string(body), "dagpass_") || row.sent == 1 {
+					w.WriteHeader(http.StatusBadRequest)
+					_, _ = io.WriteString(w, row.refusal)
+					return
+				}
+				_, _ = io.WriteString(w, `{"data":{}}`)
+			})
+			got := h.graphql(row.who, row.query)
+			same(t, "answer", got.body, row.want)
+			same(t, "times", len(sent), row.sent)
+			same(t, "label", strings.Contains(sent[len(sent)-1], `\"user\"`), strings.Contains(row.query, "launchRun"))
+		})
+	}
+}

@@ -39,7 +39,6 @@ const flushEvery = 50 * time.Millisecond
 // own.
 func (p *Proxy) newForwarder() httputil.ReverseProxy {
 	return httputil.ReverseProxy{
-		Transport:     p.transport,
 		BufferPool:    newBuffers(),
 		FlushInterval: flushEvery,
 		ErrorLog:      slog.NewLogLogger(p.Log.Handler(), slog.LevelWarn),
@@ -54,6 +53,7 @@ func (p *Proxy) forward(w http.ResponseWriter, v *visit, admitted *pass) {
 	}
 	defer t.returned(ctx) // also when the answer breaks off, which is a panic
 	forwarder := p.forwarder
+	forwarder.Transport = t
 	forwarder.Rewrite, forwarder.ModifyResponse, forwarder.ErrorHandler = t.rewrite, t.receive, t.unanswered
 	r, cancel := t.outliving(v.r)
 	defer cancel()
