@@ -344,6 +344,28 @@ func TestRolesInMetricsAndLog(t *testing.T) {
 	}
 }
 
+// The label of a run is what the setting says of whoever launched it.
+func TestRunLabels(t *testing.T) {
+	const launch = `mutation { launchRun(executionParams: {selector: {repositoryLocationName: "sales", repositoryName: "r", jobName: "j"}}) { __typename } }`
+	for setting, want := range map[string]string{"email": `"value":"edgar@example.com"`, "name": `"value":"Edgar`, "pseudonym": `"value":"user-`} {
+		p := start(t, storetest.SQLiteURL(t), "DAGPASS_POLICY="+rolesByGroup, "DAGPASS_RUN_LABEL="+setting)
+		p.as(providertest.Edgar).graphql(launch)
+		changed, _ := json.Marshal(p.dagster.Changed())
+		if !strings.Contains(string(changed), `{"key":"user",`+want) {
+			t.Errorf("%s: %s", setting, changed)
+		}
+	}
+}
+
+// Our own pages know Dagster's code locations.
+func TestLocationsAreKnown(t *testing.T) {
+	p := start(t, storetest.SQLiteURL(t))
+	text, _ := io.ReadAll(p.as(providertest.Violet).do("GET", "/auth/me", "").Body)
+	if !strings.Contains(string(text), `"marketing":"viewer"`) {
+		t.Errorf("%s", text)
+	}
+}
+
 // The verbs act on the database that a server uses, by the same rules.
 func TestUserVerbs(t *testing.T) {
 	storetest.EachURL(t, func(t *testing.T, database string) {
