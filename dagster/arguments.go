@@ -136,19 +136,16 @@ func (in input) note(key string) {
 // given tells whether there is anything but null.
 func (in input) given(key string) bool { return in.members[key] != nil }
 
-// text is a String. Dagster's own would take a number or a list too and write
-// it as Python does; nobody sends one, and we would have to write it alike.
-func (in input) text(key string) string {
-	text, ok := in.members[key].(string)
+func (in input) text(key string) string { return member[string](in, key) }
+
+func (in input) flag(key string) bool { return member[bool](in, key) }
+
+func member[T any](in input, key string) T {
+	value, ok := in.members[key].(T)
 	if !ok && in.given(key) {
 		in.note(key)
 	}
-	return text
-}
-
-// flag is a Boolean, and true for whatever Dagster may take for true.
-func (in input) flag(key string) bool {
-	return in.given(key) && in.members[key] != false
+	return value
 }
 
 func (in input) object(key string) input {
