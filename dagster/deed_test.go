@@ -53,7 +53,7 @@ var (
 	// Of the locations of an asset the first is the one that Dagster takes.
 	oracleAssets = map[string][]string{
 		`["orders"]`: {"sales"}, `["campaigns"]`: {"marketing"}, `["calendar"]`: {"marketing", "sales"},
-		`["a/b","c"]`: {"marketing"}, `["a","b","c"]`: {"sales"},
+		`["a/b","c"]`: {"marketing"}, `["a","b","c"]`: {"sales"}, `["unloaded"]`: {"sales"},
 	}
 	oracleInstigators = `{"repositoriesOrError":{"__typename":"RepositoryConnection","nodes":[
 		{"location":{"name":"sales"},"schedules":[{"id":"o-nightly::s-nightly"}],"sensors":[{"id":"o-watcher::s-watcher"}]},
@@ -122,7 +122,12 @@ func (o *oracle) nodes(q question) string {
 	var found []string
 	for _, key := range keysOf(q.Variables["keys"]) {
 		if locations := oracleAssets[key]; len(locations) > 0 {
-			found = append(found, `{"assetKey":{"path":`+key+`},"repository":{"location":{"name":"`+locations[0]+`"}}}`)
+			// Something at sales depends on it; the location that makes it does not load.
+			stub := ""
+			if key == `["unloaded"]` && strings.Contains(q.Query, "isAutoCreatedStub") {
+				stub = `"isAutoCreatedStub":true,`
+			}
+			found = append(found, `{"assetKey":{"path":`+key+`},`+stub+`"repository":{"location":{"name":"`+locations[0]+`"}}}`)
 		}
 	}
 	return `{"assetNodes":[` + strings.Join(found, ",") + `]}`
@@ -508,6 +513,7 @@ var attackRows = []deedRow{
 		[]string{"deleteDynamicPartitions partitions customers @sales: edit_dynamic_partitions@sales wipe_assets@*"},
 	},
 	{"wiping an asset of several locations", `mutation{wipeAssets(assetPartitionRanges:[{assetKey:{path:["calendar"]}}]){__typename}}`, "", []string{"wipeAssets asset calendar @marketing,sales: wipe_assets@marketing wipe_assets@sales"}},
+	{"an asset that my code only depends on, of a location that does not load", `mutation{wipeAssets(assetPartitionRanges:[{assetKey:{path:["unloaded"]}}]){__typename}}`, "", []string{"wipeAssets asset unloaded: wipe_assets@*"}},
 	{"parts that hold a slash", `mutation{wipeAssets(assetPartitionRanges:[{assetKey:{path:["a/b","c"]}}]){__typename}}`, "", []string{"wipeAssets asset a/b/c @marketing: wipe_assets@marketing"}},
 	{"as many parts as slashes", `mutation{wipeAssets(assetPartitionRanges:[{assetKey:{path:["a","b","c"]}}]){__typename}}`, "", []string{"wipeAssets asset a/b/c @sales: wipe_assets@sales"}},
 	{"the same text as one part", `mutation{wipeAssets(assetPartitionRanges:[{assetKey:{path:["a/b/c"]}}]){__typename}}`, "", []string{"wipeAssets asset a/b/c: wipe_assets@*"}},

@@ -109,7 +109,7 @@ const (
 		}
 	}`
 	assetsQuery = `query ($keys: [AssetKeyInput!]) {
-		assetNodes(assetKeys: $keys) { assetKey { path } repository { location { name } } }
+		assetNodes(assetKeys: $keys) { assetKey { path } isAutoCreatedStub repository { location { name } } }
 	}`
 	collisionsQuery = `query ($keys: [AssetKeyInput!]!) {
 		assetNodeDefinitionCollisions(assetKeys: $keys) { assetKey { path } repositories { location { name } } }
@@ -278,7 +278,9 @@ func backfillsQuery(ids []string) (text string, variables map[string]any) {
 }
 
 // findAssets gives the code locations that define each asset: the one that
-// Dagster takes for it, and all others if more than one does.
+// Dagster takes for it, and all others if more than one does. A location that
+// only depends on an asset has a stub of it, which is the only node there is
+// while the location that defines it does not load.
 func (r *Reader) findAssets(ctx context.Context, keys []AssetKey) (map[string][]string, error) {
 	byID := map[string]AssetKey{}
 	var ids []string
@@ -298,8 +300,9 @@ func (r *Reader) findAssets(ctx context.Context, keys []AssetKey) (map[string][]
 func (r *Reader) askAssets(ctx context.Context, keys []AssetKey) (map[string][]string, error) {
 	var nodes struct {
 		AssetNodes []struct {
-			AssetKey   keyAnswer
-			Repository repositoryAnswer
+			AssetKey          keyAnswer
+			IsAutoCreatedStub bool
+			Repository        repositoryAnswer
 		}
 	}
 	if err := r.query(ctx, assetsQuery, keysVariable(keys), &nodes); err != nil {
@@ -309,8 +312,9 @@ func (r *Reader) askAssets(ctx context.Context, keys []AssetKey) (map[string][]s
 	var defined []AssetKey // Dagster fails the next query for a key it does not know
 	for _, node := range nodes.AssetNodes {
 		defined = append(defined, node.AssetKey.Path)
-		id := node.AssetKey.Path.id()
-		found[id] = append(found[id], node.Repository.Location.Name)
+		if id := node.AssetKey.Path.id(); !node.IsAutoCreatedStub {
+			found[id] = append(found[id], node.Repository.Location.Name)
+		}
 	}
 	if len(defined) == 0 {
 		return found, nil
