@@ -273,6 +273,7 @@ func (m *menuWorld) forgets(t *testing.T) {
 	page.Open(m.server.URL + "/locations")
 	page.SeeText("marketing")
 	page.Await("the app keeps its workspace", kept("LocationWorkspace", "orders"))
+	page.Await("the app keeps its code locations", kept("CodeLocationStatusQuery", "sales"))
 	page.Await("the app keeps its assets", kept("MaterializedAssets", "atlantis"))
 	const draft = "dagster.v2.-sales-__repository__-counting"
 	page.Evaluate(`localStorage.setItem("` + draft + `", '{"sessions":{},"current":"mine"}')`)

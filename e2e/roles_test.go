@@ -110,15 +110,7 @@ type deed struct {
 // deeds are the mutation in all spellings and shapes, the other mutations, and
 // the reports, as requests to base. The mark tells the partitions apart.
 func deeds(t *testing.T, base, mark string) []deed {
-	var all []deed
-	for i, s := range spellings {
-		document := `mutation Run { ` + field(fmt.Sprintf("%s-%d", mark, i)) + ` }`
-		all = append(all, deed{s.name, s.request(t, base, document), s.runs})
-	}
-	for i, shape := range shapes {
-		document := strings.Replace(shape.document, "%F", field(fmt.Sprintf("%s-shape-%d", mark, i)), 1)
-		all = append(all, deed{shape.name, spellings[0].request(t, base, document), true})
-	}
+	all := spelled(t, base, func(i int) string { return field(fmt.Sprintf("%s-%d", mark, i)) })
 	for _, mutation := range mutations {
 		name, _, _ := strings.Cut(mutation, "(")
 		all = append(all, deed{name, spellings[0].request(t, base, "mutation { "+mutation+" }"), true})
@@ -129,6 +121,19 @@ func deeds(t *testing.T, base, mark string) []deed {
 			t.Fatal(err)
 		}
 		all = append(all, deed{"report an asset " + kind, req, true})
+	}
+	return all
+}
+
+// spelled are the fields in all spellings and shapes, as requests to base.
+func spelled(t *testing.T, base string, field func(int) string) (all []deed) {
+	t.Helper()
+	for i, s := range spellings {
+		all = append(all, deed{s.name, s.request(t, base, `mutation Run { `+field(i)+` }`), s.runs})
+	}
+	for i, shape := range shapes {
+		document := strings.Replace(shape.document, "%F", field(len(spellings)+i), 1)
+		all = append(all, deed{shape.name, spellings[0].request(t, base, document), true})
 	}
 	return all
 }

@@ -38,6 +38,7 @@ func TestEndToEnd(t *testing.T) {
 		{"a sign-in answered by somebody else", mixedUp},
 		{"Dagster reads what our tables say", tables},
 		{"roles", roles},
+		{"every mutation, every role, every location", matrix},
 		{"the menu in Dagster's page", menu},
 		{"what Dagster learns of people", headers},
 		{"a run carries a verified name", attribution},
