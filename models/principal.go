@@ -2,7 +2,8 @@ package models
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,11 +36,21 @@ func (p *Principal) Actor() Actor {
 // says of permissions as it is. A mark is two hashes of 16 digits,
 // "person-access", and tells nobody who it is, for user ids are random.
 func (p *Principal) Mark(untrimmed bool) string {
-	shown, err := json.Marshal([]any{p.Access, untrimmed})
-	if err != nil {
-		panic("models: " + err.Error()) // an access is made of names
+	shown := fmt.Sprintf("%q %q %t", p.Access.Permissions.Names(), scopes(p.Access), untrimmed)
+	return Digest(p.User.ID)[:16] + "-" + Digest(shown)[:16]
+}
+
+// scopes lists what is held at some code locations, whichever rules gave it and
+// in whatever order: a line more in the policy file renames all rules below it.
+func scopes(a policy.Access) []string {
+	var all []string
+	for _, s := range a.Scopes {
+		if len(s.Permissions) > 0 {
+			all = append(all, fmt.Sprintf("%q %q", slices.Sorted(slices.Values(s.Locations)), s.Permissions.Names()))
+		}
 	}
-	return Digest(p.User.ID)[:16] + "-" + Digest(string(shown))[:16]
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Operator is the actor of the command line.

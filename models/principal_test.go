@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/dagpass/dagpass/models"
@@ -8,25 +9,51 @@ import (
 )
 
 func TestMark(t *testing.T) {
-	ann := models.Principal{User: models.User{ID: "1"}, Access: policy.Access{Role: policy.Viewer, Permissions: policy.BuiltIn(policy.Viewer)}}
-	same, other, editor, scoped := ann, ann, ann, ann
-	same.SessionID, same.User.Name, same.Access.Permissions = "2", "Ann", policy.BuiltIn(policy.Viewer)
-	other.User.ID = "2"
-	editor.Access.Permissions = policy.BuiltIn(policy.Editor)
-	scoped.Access.Scopes = []policy.Scope{{Locations: []policy.Pattern{"a*"}, Permissions: policy.BuiltIn(policy.Editor)}}
-	elsewhere := scoped
-	elsewhere.Access.Scopes = []policy.Scope{{Locations: []policy.Pattern{"b*"}, Permissions: policy.BuiltIn(policy.Editor)}}
-
-	mark := ann.Mark(false)
-	if same.Mark(false) != mark || len(mark) != 33 {
-		t.Errorf("one person, one access: %q and %q", mark, same.Mark(false))
+	viewer, editor := policy.BuiltIn(policy.Viewer), policy.BuiltIn(policy.Editor)
+	at := func(rule string, all policy.Permissions, locations ...policy.Pattern) policy.Scope {
+		return policy.Scope{Locations: locations, Permissions: all, Rule: rule}
 	}
-	if other.Mark(false)[:16] == mark[:16] {
-		t.Error("two people, one mark")
+	mark := func(id string, untrimmed bool, all policy.Permissions, rule string, scopes ...policy.Scope) string {
+		rules := map[policy.Permission]string{policy.Read: rule}
+		p := models.Principal{
+			User: models.User{ID: id}, SessionID: rule,
+			Access: policy.Access{Permissions: all, Rules: rules, Scopes: scopes},
+		}
+		return p.Mark(untrimmed)
 	}
-	seen := map[string]bool{mark: true}
-	for _, changed := range []string{editor.Mark(false), scoped.Mark(false), elsewhere.Mark(false), ann.Mark(true)} {
-		if seen[changed] || changed[:16] != mark[:16] {
+	for what, same := range map[string][]string{
+		"without scopes": {
+			mark("1", false, viewer, "grant 1"),
+			mark("1", false, viewer, "grant 2"),
+			mark("1", false, policy.BuiltIn(policy.Viewer), "grant 1", at("grant 2", nil, "a*")),
+		},
+		"with scopes": {
+			mark("1", false, viewer, "grant 1", at("grant 2", editor, "a*", "b"), at("grant 3", viewer, "c")),
+			mark("1", false, viewer, "grant 2", at("grant 3", editor, "a*", "b"), at("grant 4", viewer, "c")),
+			mark("1", false, viewer, "grant 1", at("grant 2", viewer, "c"), at("grant 3", editor, "b", "a*")),
+			mark("1", false, viewer, "grant 1", at("grant 2", viewer, "c"), at("grant 3", editor, "a*", "b"), at("grant 4", viewer, "c")),
+		},
+	} {
+		if len(slices.Compact(same)) != 1 || len(same[0]) != 33 {
+			t.Errorf("one access %s: %q", what, same)
+		}
+	}
+	first := mark("1", false, viewer, "grant 1")
+	if other := mark("2", false, viewer, "grant 1"); other[:16] == first[:16] || other[16:] != first[16:] {
+		t.Errorf("two people: %q and %q", first, other)
+	}
+	seen := map[string]bool{first: true}
+	for _, changed := range []string{
+		mark("1", true, viewer, "grant 1"),
+		mark("1", false, editor, "grant 1"),
+		mark("1", false, viewer, "grant 1", at("grant 2", editor, "a*")),
+		mark("1", false, viewer, "grant 1", at("grant 2", editor, "b*")),
+		mark("1", false, viewer, "grant 1", at("grant 2", viewer, "a*")),
+		mark("1", false, viewer, "grant 1", at("grant 2", editor, "a*", "b*")),
+		mark("1", false, viewer, "grant 1", at("grant 2", editor, `a*" "b*`)),
+		mark("1", false, viewer, "grant 1", at("grant 2", editor, "a*"), at("grant 3", viewer, "b*")),
+	} {
+		if seen[changed] || changed[:16] != first[:16] {
 			t.Errorf("another access of the same person: %q after %v", changed, seen)
 		}
 		seen[changed] = true
