@@ -17,12 +17,23 @@ type enum string
 type values struct {
 	variables map[string]any
 	defined   map[string]*ast.VariableDefinition
+	// left is how much may still be read of them, see maxRead.
+	left int
 }
+
+const (
+	// maxRead bounds what is read of one request's arguments, in bytes. It is more
+	// than fits into a request, but not into one where a variable stands a thousand
+	// times.
+	maxRead = 4 * MaxBody
+	// itemRead is what an item of a list counts for besides its text.
+	itemRead = 40
+)
 
 // values reads the variables that came with a call. Text that was checked when
 // it arrived (checkJSON) is read here again without a second look.
 func (c *Call) values() (*values, error) {
-	v := &values{defined: map[string]*ast.VariableDefinition{}}
+	v := &values{defined: map[string]*ast.VariableDefinition{}, left: maxRead}
 	for _, d := range c.document.operation.VariableDefinitions {
 		v.defined[d.Variable] = d
 	}
@@ -43,7 +54,7 @@ func (v *values) arguments(field *ast.Field) (input, error) {
 			return input{}, badArgument(fmt.Errorf("%s: %w", a.Name, err))
 		}
 	}
-	return input{members: members, problem: new(error)}, nil
+	return input{members: members, problem: new(error), left: &v.left}, nil
 }
 
 // set puts a value under its name. Of two values of one name two readers may
@@ -121,13 +132,18 @@ func (v *values) object(x *ast.Value) (map[string]any, error) {
 // input is an input object, or the arguments of a field. Null and not given are
 // the same: for everything that is looked for here Dagster takes them so. What
 // has another shape than Dagster takes is noted in problem, which is shared by
-// all that was taken out of one field's arguments.
+// all that was taken out of one field's arguments; left is shared by all that is
+// read of one request's.
 type input struct {
 	members map[string]any
 	problem *error
+	left    *int
 }
 
-var errShape = errors.New("another type than Dagster takes")
+var (
+	errShape   = errors.New("another type than Dagster takes")
+	errTooMuch = errors.New("too many items")
+)
 
 func (in input) note(key string) {
 	*in.problem = fmt.Errorf("%s: %w", key, errShape)
@@ -136,7 +152,20 @@ func (in input) note(key string) {
 // given tells whether there is anything but null.
 func (in input) given(key string) bool { return in.members[key] != nil }
 
-func (in input) text(key string) string { return member[string](in, key) }
+func (in input) text(key string) string {
+	text := member[string](in, key)
+	in.spend(len(text))
+	return text
+}
+
+// spend counts what is read. Once there is too much of it nothing more is.
+func (in input) spend(bytes int) (enough bool) {
+	*in.left -= bytes
+	if *in.left < 0 {
+		*in.problem = errTooMuch
+	}
+	return *in.left >= 0
+}
 
 func (in input) flag(key string) bool { return member[bool](in, key) }
 
@@ -157,15 +186,23 @@ func (in input) objectOf(key string, value any) input {
 	if !ok && value != nil {
 		in.note(key)
 	}
-	return input{members: members, problem: in.problem}
+	return input{members: members, problem: in.problem, left: in.left}
 }
 
-// items are those of a list. A single value stands for a list of one.
+// items are those of a list, none if they are too many. A single value stands for
+// a list of one.
 func (in input) items(key string) []any {
 	switch value := in.members[key].(type) {
 	case nil:
 		return nil
 	case []any:
+		if len(value) > maxNamed {
+			*in.problem = errTooMuch
+			return nil
+		}
+		if !in.spend(len(value) * itemRead) {
+			return nil
+		}
 		return value
 	default:
 		return []any{value}
@@ -188,6 +225,7 @@ func (in input) texts(key string) (list []string) {
 		if !ok {
 			in.note(key)
 		}
+		in.spend(len(text))
 		list = append(list, text)
 	}
 	return list

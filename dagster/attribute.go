@@ -232,9 +232,11 @@ func (a *attribution) text(v *ast.Value) (s string) {
 	return s
 }
 
-// isUserKey takes every spelling: MySQL, where Dagster may keep its runs,
-// compares neither case nor spaces at the end.
-func isUserKey(key string) bool { return strings.EqualFold(strings.TrimSpace(key), userTag) }
+func isUserKey(key string) bool { return isKey(key, userTag) }
+
+// isKey tells the key of a tag in every spelling: MySQL, where Dagster may keep
+// its runs, compares neither case nor spaces at the end.
+func isKey(key, tag string) bool { return strings.EqualFold(strings.TrimSpace(key), tag) }
 
 func (a *attribution) putVariable(name string, way []string) (err error) {
 	raw, ok := a.variables[name]

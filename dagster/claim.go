@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/dagpass/dagpass/policy"
@@ -14,8 +13,9 @@ const (
 	// maxDeeds bounds what one request may change, for each change is judged and
 	// recorded by itself.
 	maxDeeds = 1_000
-	// maxNamed bounds the runs, backfills and assets that one request may name:
-	// Dagster is asked about each.
+	// maxNamed bounds the runs, backfills and assets that one request may name,
+	// and every list that is read: Dagster is asked about each. Where the runs that
+	// are named have more assets together, nobody asks where those are.
 	maxNamed = 10_000
 	// maxTargetID bounds what of a client's words goes into the audit trail, in
 	// bytes.
@@ -46,7 +46,10 @@ type whereabouts struct {
 	// runs and backfills are ids; schedules and sensors are parts of the ids that
 	// Dagster keeps their state under.
 	runs, backfills, schedules, sensors []string
-	assets                              []AssetKey
+	// kinRuns and kinBackfills are ids of those that a new run is counted among:
+	// nowhere if they do not exist.
+	kinRuns, kinBackfills []string
+	assets                []AssetKey
 	// former are code locations that something was made at and that may be gone
 	// since.
 	former []string
@@ -54,21 +57,24 @@ type whereabouts struct {
 	lost bool
 }
 
-func (p whereabouts) and(other whereabouts) whereabouts {
-	return whereabouts{
-		locations:     slices.Concat(p.locations, other.locations),
-		everyLocation: p.everyLocation || other.everyLocation,
-		runs:          slices.Concat(p.runs, other.runs),
-		backfills:     slices.Concat(p.backfills, other.backfills),
-		schedules:     slices.Concat(p.schedules, other.schedules),
-		sensors:       slices.Concat(p.sensors, other.sensors),
-		assets:        slices.Concat(p.assets, other.assets),
-		former:        slices.Concat(p.former, other.former),
-		lost:          p.lost || other.lost,
-	}
+// add appends in place: p is nobody else's.
+func (p *whereabouts) add(other whereabouts) {
+	p.locations = append(p.locations, other.locations...)
+	p.everyLocation = p.everyLocation || other.everyLocation
+	p.runs = append(p.runs, other.runs...)
+	p.backfills = append(p.backfills, other.backfills...)
+	p.schedules = append(p.schedules, other.schedules...)
+	p.sensors = append(p.sensors, other.sensors...)
+	p.kinRuns = append(p.kinRuns, other.kinRuns...)
+	p.kinBackfills = append(p.kinBackfills, other.kinBackfills...)
+	p.assets = append(p.assets, other.assets...)
+	p.former = append(p.former, other.former...)
+	p.lost = p.lost || other.lost
 }
 
-func (p whereabouts) named() int { return len(p.runs) + len(p.backfills) + len(p.assets) }
+func (p whereabouts) named() int {
+	return len(p.runs) + len(p.backfills) + len(p.kinRuns) + len(p.kinBackfills) + len(p.assets)
+}
 
 // claims reads the root fields of a mutation, each time that one stands in the
 // document, whether behind @skip or not.
@@ -104,8 +110,11 @@ func claimsOf(field Field, in input) ([]claim, error) {
 		return []claim{{field: field, needs: []policy.Permission{policy.UnclassifiedMutation}}}, nil
 	}
 	claims := known.read(in)
-	if *in.problem != nil {
-		return nil, badArgument(*in.problem)
+	switch err := *in.problem; {
+	case errors.Is(err, errTooMuch):
+		return nil, tooMuch()
+	case err != nil:
+		return nil, badArgument(err)
 	}
 	if len(claims) == 0 { // a list without items: nothing says where
 		claims = []claim{{}}
@@ -120,7 +129,7 @@ func claimsOf(field Field, in input) ([]claim, error) {
 func tooMuch() *Error {
 	return &Error{
 		Status: http.StatusBadRequest, Reason: "too_many_items",
-		Message: "The request would change too many things at once.", Err: errors.New("too many items"),
+		Message: "The request would change too many things at once.", Err: errTooMuch,
 	}
 }
 
@@ -180,8 +189,7 @@ func launchMany(in input) (claims []claim) {
 
 // execution reads ExecutionParams. Of the two names of the job the older wins
 // (pipeline_selector_from_graphql). A parent run counts too, which Dagster
-// leaves out: the new run becomes a member of its group and may keep Dagster
-// from retrying it.
+// leaves out: see kin.
 func execution(params input) claim {
 	selector := params.object("selector")
 	job := cmp.Or(selector.text("pipelineName"), selector.text("jobName"))
@@ -190,17 +198,34 @@ func execution(params input) claim {
 	if isImplicit(job) {
 		assets := keys(selector.objects("assetSelection"))
 		c.target = ofAssets(c.target, assets)
-		c.place = c.place.and(implicit(append(assets, checked(checks)...)))
+		c.place.add(implicit(append(assets, checked(checks)...)))
 		// A preset replaces the selection (JobSubsetSelector.with_op_selection).
 		c.place.everyLocation = c.place.everyLocation || params.given("preset")
 	}
 	group := params.object("executionMetadata")
 	for _, id := range []string{group.text("parentRunId"), group.text("rootRunId")} {
 		if id != "" {
-			c.place.runs = append(c.place.runs, id)
+			c.place.kinRuns = append(c.place.kinRuns, id)
 		}
 	}
+	c.place.add(kin(group.objects("tags")))
 	return c
+}
+
+// kin reads the tags that count a run among others: it joins the group of its
+// parent and may keep Dagster from retrying that, and a backfill lives until its
+// last run ends and fails if one does. The keys are those of
+// dagster/_core/storage/tags.py, in every spelling (isKey).
+func kin(tags []input) (p whereabouts) {
+	for _, tag := range tags {
+		switch key, value := tag.text("key"), tag.text("value"); {
+		case isKey(key, "dagster/parent_run_id"), isKey(key, "dagster/root_run_id"):
+			p.kinRuns = append(p.kinRuns, value)
+		case isKey(key, "dagster/backfill"):
+			p.kinBackfills = append(p.kinBackfills, value)
+		}
+	}
+	return p
 }
 
 // implicit is the place of a job that Dagster makes of assets; without any it
@@ -245,7 +270,10 @@ func reexecution(in input) (claims []claim) {
 		claims = append(claims, execution(in.object("executionParams")))
 	}
 	if in.given("reexecutionParams") {
-		claims = append(claims, run("parentRunId")(in.object("reexecutionParams"))...)
+		params := in.object("reexecutionParams")
+		c := oneRun(params.text("parentRunId"))
+		c.place.add(kin(params.objects("extraTags")))
+		claims = append(claims, c)
 	}
 	return claims
 }
@@ -266,16 +294,20 @@ func oneRun(id string) claim {
 }
 
 func backfill(key string) func(input) []claim {
-	return func(in input) []claim {
-		id := in.text(key)
-		return []claim{{target: Target{Kind: "backfill", ID: id}, place: whereabouts{backfills: []string{id}}}}
-	}
+	return func(in input) []claim { return []claim{oneBackfill(in.text(key))} }
+}
+
+func oneBackfill(id string) claim {
+	return claim{target: Target{Kind: "backfill", ID: id}, place: whereabouts{backfills: []string{id}}}
 }
 
 // reexecuteBackfill reads the same params as a run's re-execution; parentRunId
 // is a backfill here.
 func reexecuteBackfill(in input) []claim {
-	return backfill("parentRunId")(in.object("reexecutionParams"))
+	params := in.object("reexecutionParams")
+	c := oneBackfill(params.text("parentRunId"))
+	c.place.add(kin(params.objects("extraTags")))
+	return []claim{c}
 }
 
 // launchBackfill reads LaunchBackfillParams. Whatever is named counts, where
@@ -286,7 +318,8 @@ func launchBackfill(in input) []claim {
 	for _, by := range params.objects("partitionsByAssets") {
 		assets = append(assets, by.object("assetKey").texts("path"))
 	}
-	c := claim{target: ofAssets(Target{}, assets), place: whereabouts{assets: assets}}
+	c := claim{target: ofAssets(Target{}, assets), place: kin(params.objects("tags"))}
+	c.place.assets, c.place.lost = assets, len(assets) == 0 && !params.given("selector")
 	if params.given("selector") {
 		selector := params.object("selector")
 		name := selector.text("partitionSetName")

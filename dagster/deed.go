@@ -31,7 +31,8 @@ type Target struct {
 	// ID is cut at some hundred bytes: it is of the client's choosing.
 	ID string
 	// Location is the code location, several joined with commas; empty where
-	// there is none or it is not known.
+	// there is none or it is not known. It is for people: a name may have commas
+	// of its own, which Deed.Needs does not mind.
 	Location string
 }
 
@@ -103,9 +104,11 @@ func (d *Deed) want(p policy.Permission, locations ...string) {
 // atlas is what Dagster told about the places of one request's claims.
 type atlas struct {
 	runs, backfills map[string]whereabouts
-	assets          map[string][]string
-	instigators     instigators
-	locations       []string
+	// allRuns and allBackfills tell that what is not among them does not exist.
+	allRuns, allBackfills bool
+	assets                map[string][]string
+	instigators           instigators
+	locations             []string
 	// err is the first answer that was not given.
 	err error
 }
@@ -114,14 +117,16 @@ type atlas struct {
 func (r *Reader) explore(ctx context.Context, claims []claim) *atlas {
 	var all whereabouts
 	for _, c := range claims {
-		all = all.and(c.place)
+		all.add(c.place)
 	}
+	all.runs, all.backfills = distinct(all.runs), distinct(all.backfills)
+	all.kinRuns, all.kinBackfills = distinct(all.kinRuns), distinct(all.kinBackfills)
 	m := &atlas{}
-	if len(all.runs) > 0 {
-		m.note(func() (err error) { m.runs, err = r.findRuns(ctx, all.runs); return })
+	if ids := slices.Concat(all.runs, all.kinRuns); len(ids) > 0 {
+		m.allRuns = m.note(func() (err error) { m.runs, err = r.findRuns(ctx, ids); return })
 	}
-	if len(all.backfills) > 0 {
-		m.note(func() (err error) { m.backfills, err = r.findBackfills(ctx, all.backfills); return })
+	if ids := slices.Concat(all.backfills, all.kinBackfills); len(ids) > 0 {
+		m.allBackfills = m.note(func() (err error) { m.backfills, err = r.findBackfills(ctx, ids); return })
 	}
 	if len(all.schedules) > 0 || len(all.sensors) > 0 {
 		m.note(func() (err error) { m.instigators, err = r.findInstigators(ctx); return })
@@ -133,27 +138,44 @@ func (r *Reader) explore(ctx context.Context, claims []claim) *atlas {
 	if all.everyLocation || len(all.former) > 0 {
 		m.note(func() (err error) { m.locations, err = r.Locations(ctx); return })
 	}
+	m.settle(m.runs)
+	m.settle(m.backfills)
 	return m
 }
 
-func (m *atlas) note(ask func() error) {
-	if err := ask(); err != nil && m.err == nil {
+func distinct(ids []string) []string {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (m *atlas) note(ask func() error) (answered bool) {
+	err := ask()
+	if m.err == nil {
 		m.err = err
 	}
+	return err == nil
 }
 
 // follow puts in the place of runs, backfills, schedules and sensors what is
 // known of them.
-func (m *atlas) follow(p whereabouts) whereabouts {
-	q := whereabouts{locations: p.locations, everyLocation: p.everyLocation, assets: p.assets, former: p.former, lost: p.lost}
+func (m *atlas) follow(p whereabouts) (q whereabouts) {
 	for _, id := range p.runs {
-		q = q.and(placeOf(m.runs, id))
+		q.add(placeOf(m.runs, id))
 	}
 	for _, id := range p.backfills {
-		q = q.and(placeOf(m.backfills, id))
+		q.add(placeOf(m.backfills, id))
 	}
-	q = q.and(placed(m.instigators.schedules, p.schedules))
-	return q.and(placed(m.instigators.sensors, p.sensors))
+	for _, id := range p.kinRuns {
+		q.add(placeOfKin(m.runs, id, m.allRuns))
+	}
+	for _, id := range p.kinBackfills {
+		q.add(placeOfKin(m.backfills, id, m.allBackfills))
+	}
+	q.add(placed(m.instigators.schedules, p.schedules))
+	q.add(placed(m.instigators.sensors, p.sensors))
+	p.runs, p.backfills, p.kinRuns, p.kinBackfills, p.schedules, p.sensors = nil, nil, nil, nil, nil, nil
+	q.add(p)
+	return q
 }
 
 func placeOf(places map[string]whereabouts, id string) whereabouts {
@@ -163,35 +185,56 @@ func placeOf(places map[string]whereabouts, id string) whereabouts {
 	return whereabouts{lost: true}
 }
 
-func placed(locations map[string]string, ids []string) (p whereabouts) {
+// placeOfKin is nowhere for what Dagster says that it does not have.
+func placeOfKin(places map[string]whereabouts, id string, all bool) whereabouts {
+	if _, ok := places[id]; !ok && all {
+		return whereabouts{}
+	}
+	return placeOf(places, id)
+}
+
+func placed(locations map[string][]string, ids []string) (p whereabouts) {
 	for _, id := range ids {
-		location, ok := locations[id]
-		p.lost = p.lost || !ok
-		p.locations = append(p.locations, location)
+		p.lost = p.lost || len(locations[id]) == 0
+		p.locations = append(p.locations, locations[id]...)
 	}
 	return p
+}
+
+// settle brings places down to code locations: once, however often each is named
+// and however many assets it has.
+func (m *atlas) settle(places map[string]whereabouts) {
+	for id, p := range places {
+		places[id] = m.settled(p)
+	}
+}
+
+// settled is a place that was followed, with nothing left but code locations.
+func (m *atlas) settled(p whereabouts) whereabouts {
+	q := whereabouts{locations: slices.Concat(p.locations, p.former), lost: p.lost || slices.ContainsFunc(p.former, m.gone)}
+	for _, key := range p.assets {
+		locations := m.assets[key.id()]
+		q.lost = q.lost || len(locations) == 0
+		q.locations = append(q.locations, locations...)
+	}
+	if p.everyLocation {
+		q.lost = q.lost || len(m.locations) == 0
+		q.locations = append(q.locations, m.locations...)
+	}
+	q.locations = distinct(q.locations)
+	q.lost = q.lost || slices.Contains(q.locations, "")
+	return q
 }
 
 // locate gives every code location of a place, or none if one of them cannot be
 // told: it takes the whole deployment then. The error is why not, if Dagster was
 // asked and did not answer.
 func (m *atlas) locate(p whereabouts) ([]string, error) {
-	p = m.follow(p)
-	all := slices.Concat(p.locations, p.former)
-	for _, key := range p.assets {
-		locations := m.assets[key.id()]
-		p.lost = p.lost || len(locations) == 0
-		all = append(all, locations...)
-	}
-	if p.everyLocation {
-		p.lost = p.lost || len(m.locations) == 0
-		all = append(all, m.locations...)
-	}
-	if p.lost || slices.Contains(all, "") || slices.ContainsFunc(p.former, m.gone) {
+	p = m.settled(m.follow(p))
+	if p.lost {
 		return nil, m.err
 	}
-	slices.Sort(all)
-	return slices.Compact(all), nil
+	return p.locations, nil
 }
 
 // gone tells code locations that Dagster has no more. What was made there

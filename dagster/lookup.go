@@ -19,14 +19,20 @@ const (
 	placesLast = 5 * time.Second
 	// A run stays what it was launched as.
 	runsLast = time.Minute
-	// The answers that are kept, each some hundred bytes.
-	keptAnswers = 10_000
+	// The answers of a kind that are kept, and the assets that a run or backfill
+	// may have to be one of them: some 20 MB at worst for the runs and again for
+	// the backfills. What is too old stays until it is asked for again or others
+	// have taken its place.
+	keptAnswers   = 4_000
+	maxKeptAssets = 50
 )
 
 // memory keeps answers of Dagster for a while. It is safe for concurrent use.
 type memory[V any] struct {
 	kept *lru.Cache[string, kept[V]]
 	last time.Duration
+	// keeps tells what is worth keeping; nil if everything is.
+	keeps func(V) bool
 }
 
 type kept[V any] struct {
@@ -50,6 +56,7 @@ func (m memory[V]) find(keys []string, ask func(missing []string) (map[string]V,
 		if k, ok := m.kept.Get(key); ok && asked.Before(k.until) {
 			found[key] = k.value
 		} else {
+			m.kept.Remove(key)
 			unknown[key] = struct{}{}
 		}
 	}
@@ -64,7 +71,9 @@ func (m memory[V]) find(keys []string, ask func(missing []string) (map[string]V,
 	for _, key := range missing {
 		if value, ok := answer[key]; ok {
 			found[key] = value
-			m.kept.Add(key, kept[V]{value, asked.Add(m.last)})
+			if m.keeps == nil || m.keeps(value) {
+				m.kept.Add(key, kept[V]{value, asked.Add(m.last)})
+			}
 		}
 	}
 	return found, nil
@@ -80,14 +89,18 @@ type lookups struct {
 }
 
 func newLookups() lookups {
-	return lookups{
+	l := lookups{
 		runs:        newMemory[whereabouts](runsLast),
 		backfills:   newMemory[whereabouts](placesLast),
 		assets:      newMemory[[]string](placesLast),
 		instigators: newMemory[instigators](placesLast),
 		locations:   newMemory[[]string](placesLast),
 	}
+	l.runs.keeps, l.backfills.keeps = whereabouts.isSmall, whereabouts.isSmall
+	return l
 }
+
+func (p whereabouts) isSmall() bool { return len(p.assets) <= maxKeptAssets }
 
 // The queries hold for 1.10 and 1.13. What a client named goes into variables,
 // never into their text.
@@ -188,7 +201,8 @@ func (a runAnswer) place() whereabouts {
 	for _, check := range a.AssetCheckSelection {
 		assets = append(assets, check.AssetKey.Path)
 	}
-	return p.and(implicit(assets))
+	p.add(implicit(assets))
+	return p
 }
 
 func paths(list []keyAnswer) (keys []AssetKey) {
@@ -212,11 +226,18 @@ func (r *Reader) findRuns(ctx context.Context, ids []string) (map[string]whereab
 		}
 		places := map[string]whereabouts{}
 		for _, a := range answer.RunsOrError.Results {
+			if _, asked := slices.BinarySearch(missing, a.RunID); !asked {
+				return nil, errNotAsked
+			}
 			places[a.RunID] = a.place()
 		}
 		return places, err
 	})
 }
+
+// errNotAsked is of a database that does not tell upper from lower case. What
+// was not found there may be there in other letters.
+var errNotAsked = errors.New("dagster answered with another id than it was asked for")
 
 type backfillAnswer struct {
 	Typename         string `json:"__typename"`
@@ -232,6 +253,7 @@ type backfillAnswer struct {
 func (a backfillAnswer) place() whereabouts {
 	p := whereabouts{assets: paths(a.AssetSelection)}
 	if a.IsAssetBackfill {
+		p.lost = len(p.assets) == 0
 		return p
 	}
 	if a.PartitionSet == nil {
@@ -256,6 +278,9 @@ func (r *Reader) findBackfills(ctx context.Context, ids []string) (map[string]wh
 			}
 			if err := requireType(a.Typename, "PartitionBackfill"); err != nil {
 				return nil, err
+			}
+			if _, asked := slices.BinarySearch(missing, a.ID); !asked {
+				return nil, errNotAsked
 			}
 			places[a.ID] = a.place()
 		}
@@ -283,12 +308,13 @@ func backfillsQuery(ids []string) (text string, variables map[string]any) {
 // while the location that defines it does not load.
 func (r *Reader) findAssets(ctx context.Context, keys []AssetKey) (map[string][]string, error) {
 	byID := map[string]AssetKey{}
-	var ids []string
 	for _, key := range keys {
 		byID[key.id()] = key
-		ids = append(ids, key.id())
 	}
-	return r.lookups.assets.find(ids, func(missing []string) (map[string][]string, error) {
+	if len(byID) > maxNamed {
+		return nil, fmt.Errorf("%d assets are too many to ask for", len(byID))
+	}
+	return r.lookups.assets.find(slices.Collect(maps.Keys(byID)), func(missing []string) (map[string][]string, error) {
 		var wanted []AssetKey
 		for _, id := range missing {
 			wanted = append(wanted, byID[id])
@@ -350,8 +376,8 @@ func keysVariable(keys []AssetKey) map[string]any {
 }
 
 // instigators are the code locations of all schedules and sensors that Dagster
-// has loaded, by each part of their ids.
-type instigators struct{ schedules, sensors map[string]string }
+// has loaded, by each part of their ids: all of them if several have one part.
+type instigators struct{ schedules, sensors map[string][]string }
 
 func (r *Reader) findInstigators(ctx context.Context) (instigators, error) {
 	const all = ""
@@ -379,7 +405,7 @@ type instigatorsAnswer struct {
 }
 
 func (a instigatorsAnswer) instigators() instigators {
-	all := instigators{schedules: map[string]string{}, sensors: map[string]string{}}
+	all := instigators{schedules: map[string][]string{}, sensors: map[string][]string{}}
 	for _, node := range a.RepositoriesOrError.Nodes {
 		addParts(all.schedules, node.Schedules, node.Location.Name)
 		addParts(all.sensors, node.Sensors, node.Location.Name)
@@ -387,10 +413,10 @@ func (a instigatorsAnswer) instigators() instigators {
 	return all
 }
 
-func addParts(places map[string]string, ids []idAnswer, location string) {
+func addParts(places map[string][]string, ids []idAnswer, location string) {
 	for _, id := range ids {
 		for part := range strings.SplitSeq(id.ID, compound) {
-			places[part] = location
+			places[part] = append(places[part], location)
 		}
 	}
 }

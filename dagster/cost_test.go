@@ -1,0 +1,142 @@
+package dagster_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dagpass/dagpass/dagster"
+)
+
+// allocated is how many megabytes are asked for while something is done: what
+// it costs, which no other work of this machine changes.
+func allocated(do func()) int {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return int((after.TotalAlloc - before.TotalAlloc) >> 20)
+}
+
+// assetRuns is a Dagster where every run that it is asked for is one of an asset
+// job, of so many assets.
+type assetRuns struct {
+	assets func(run string) (names []string)
+	asked  []string
+}
+
+func (d *assetRuns) ask(_ context.Context, body []byte) ([]byte, error) {
+	var q question
+	if err := json.Unmarshal(body, &q); err != nil {
+		return nil, err
+	}
+	var data string
+	switch {
+	case strings.Contains(q.Query, "runsOrError"):
+		d.asked = append(d.asked, "runs")
+		data = `"runsOrError":{"__typename":"Runs","results":[` + joined(idsOf(q.Variables["ids"]), d.run) + `]}`
+	case strings.Contains(q.Query, "assetNodeDefinitionCollisions"):
+		data = `"assetNodeDefinitionCollisions":[]`
+	case strings.Contains(q.Query, "assetNodes"):
+		d.asked = append(d.asked, "assets")
+		data = `"assetNodes":[` + joined(keysOf(q.Variables["keys"]), func(key string) string {
+			return `{"assetKey":{"path":` + key + `},"repository":{"location":{"name":"sales"}}}`
+		}) + `]`
+	default:
+		return []byte(`{"data":` + oracleLocations + `}`), nil
+	}
+	return []byte(`{"data":{` + data + `}}`), nil
+}
+
+func (d *assetRuns) run(id string) string {
+	return `{"runId":"` + id + `","jobName":"__ASSET_JOB","repositoryOrigin":{"repositoryLocationName":"sales"},"assetSelection":[` +
+		joined(d.assets(id), func(name string) string { return `{"path":["` + name + `"]}` }) + `]}`
+}
+
+func joined(list []string, write func(string) string) string {
+	var written []string
+	for _, item := range list {
+		written = append(written, write(item))
+	}
+	return strings.Join(written, ",")
+}
+
+func numbered(prefix string, n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprint(prefix, i))
+	}
+	return names
+}
+
+const terminate = `mutation($r:[String!]!){terminateRuns(runIds:$r){__typename}}`
+
+// A thing costs once, however often it is named.
+func TestTheSameRunOverAndOver(t *testing.T) {
+	d := &assetRuns{assets: func(string) []string { return numbered("a", 2000) }}
+	ids, _ := json.Marshal(slices.Repeat([]string{"x"}, 1000))
+	var got []string
+	cost := allocated(func() { got = deeds(t, dagster.NewReader(d.ask), terminate, `{"r":`+string(ids)+`}`) })
+	if len(got) != 1000 || got[999] != "terminateRuns run x @sales: terminate_pipeline_execution@sales" {
+		t.Errorf("%d deeds, %q", len(got), got[0])
+	}
+	if cost > 40 {
+		t.Errorf("%d MB", cost)
+	}
+}
+
+// Dagster is not asked where more assets are than somebody may name.
+func TestRunsOfTooManyAssets(t *testing.T) {
+	for n, want := range map[int]string{
+		5000: "terminateRuns run x @sales: terminate_pipeline_execution@sales",
+		5001: "terminateRuns run x: terminate_pipeline_execution@*",
+	} {
+		d := &assetRuns{assets: func(run string) []string { return numbered(run, n) }}
+		got := deeds(t, dagster.NewReader(d.ask), terminate, `{"r":["x","y"]}`)
+		if asked := slices.Contains(d.asked, "assets"); got[0] != want || asked != strings.Contains(want, "@sales") {
+			t.Errorf("%d assets each: %q, asked %v", n, got, d.asked)
+		}
+	}
+}
+
+// What is remembered is small.
+func TestRunsOfManyAssetsAreNotRemembered(t *testing.T) {
+	for n, want := range map[int]int{50: 1, 51: 2} {
+		d := &assetRuns{assets: func(string) []string { return numbered("a", n) }}
+		r := dagster.NewReader(d.ask)
+		for range 2 {
+			deeds(t, r, `mutation{deleteRun(runId:"x"){__typename}}`, "")
+		}
+		asked := slices.DeleteFunc(d.asked, func(kind string) bool { return kind != "runs" })
+		if len(asked) != want {
+			t.Errorf("asked %d times for a run of %d assets", len(asked), n)
+		}
+	}
+}
+
+// What is too much is refused before it is gone through.
+func TestListsWithoutAnEnd(t *testing.T) {
+	list := func(item string, n int) string { return "[" + strings.Repeat(item+",", n-1) + item + "]" }
+	assets := `{"a":{"selector":{"assetSelection":` + list(`{"path":"x"}`, 9_000) + `,"jobName":"__ASSET_JOB"},"executionMetadata":{"tags":` + list(`{"key":"a","value":""}`, 9_000) + `}}}`
+	for name, row := range map[string]struct{ selection, variables string }{
+		"of texts":            {terminate, `{"r":` + list(`""`, 340_000) + `}`},
+		"of objects":          {`mutation($r:[ExecutionParams!]!){launchMultipleRuns(executionParamsList:$r){__typename}}`, `{"r":` + list(`{}`, 340_000) + `}`},
+		"of tags":             {`mutation($r:[ExecutionTag!]!){launchRun(executionParams:{executionMetadata:{tags:$r}}){__typename}}`, `{"r":` + list(`{}`, 340_000) + `}`},
+		"in the same objects": {`mutation($a:ExecutionParams!){launchMultipleRuns(executionParamsList:` + list("$a", 999) + `){__typename}}`, assets},
+		"of the same long text": {
+			`mutation($a:String!){wipeAssets(assetKeys:` + list(`{path:["a",$a]}`, 400) + `){__typename}}`, `{"a":"` + strings.Repeat("x", 1_000_000) + `"}`,
+		},
+	} {
+		call, err := send(t, newReader(), row.selection, row.variables)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		cost := allocated(func() { _, err = newReader().Deeds(t.Context(), call) })
+		if got := reading(nil, err); got != "too_many_items" || cost > 60 {
+			t.Errorf("%s: %s, %d MB", name, got, cost)
+		}
+	}
+}
