@@ -3,6 +3,7 @@ package dagster
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -11,9 +12,10 @@ type Result struct {
 	Field Field
 	// Failure is the name of the GraphQL type that says why not (such as
 	// "PythonError"), or a fixed word: "graphql_error" where Dagster gave errors
-	// in place of a value, "not_run" where @skip or @include kept it from
-	// running, "no_answer" where the answer is none. Empty where Dagster did it.
-	// Of several items it is that of the first that failed.
+	// in place of a value, "not_told" where what failed was something else, so
+	// that this may have been done, "not_run" where @skip or @include kept it
+	// from running, "no_answer" where the answer is none. Empty where Dagster did
+	// it. Of several items it is that of the first that failed.
 	Failure string
 	// Runs are the ids of the runs launched, Backfill that of the backfill.
 	Runs     []string
@@ -23,8 +25,12 @@ type Result struct {
 	Items []Result
 }
 
+// Vague tells a failure of which the status of the answer says as much.
+func (r Result) Vague() bool { return r.Failure == graphQLError || r.Failure == noAnswer }
+
 const (
 	graphQLError = "graphql_error"
+	notTold      = "not_told"
 	notRun       = "not_run"
 	noAnswer     = "no_answer"
 )
@@ -93,21 +99,47 @@ func (c *Call) results(body []byte) (list []Result) {
 	err := json.Unmarshal(body, &answer)
 	isAnswer := err == nil && (answer["data"] != nil || answer["errors"] != nil)
 	_ = json.Unmarshal(answer["data"], &data) // null, or no object: the same as nothing
+	errs := readErrors(answer["errors"])
 	for _, f := range c.Fields {
 		r := Result{Field: f, Failure: noAnswer}
 		if isAnswer {
-			r = resultOf(f, data)
+			r = resultOf(f, data, errs)
 		}
 		list = append(list, r)
 	}
 	return list
 }
 
-func resultOf(f Field, data map[string]json.RawMessage) Result {
+// fieldErrors are the errors of an answer that stand at a field: the document
+// ran if there are any.
+type fieldErrors []struct{ Path []any }
+
+func readErrors(raw json.RawMessage) (errs fieldErrors) {
+	_ = json.Unmarshal(raw, &errs) // what cannot be read names no field
+	return slices.DeleteFunc(errs, func(e struct{ Path []any }) bool { return len(e.Path) == 0 })
+}
+
+// failed is the word for a field without a value. An error at the field itself
+// is its own. One below it came after the change was made; and one at another
+// field, where it took all data with it, says nothing of this one.
+func (errs fieldErrors) failed(key string, all bool) string {
+	word := graphQLError
+	for _, e := range errs {
+		switch mine := e.Path[0] == key; {
+		case mine && len(e.Path) == 1:
+			return graphQLError
+		case mine, all:
+			word = notTold
+		}
+	}
+	return word
+}
+
+func resultOf(f Field, data map[string]json.RawMessage, errs fieldErrors) Result {
 	value, given := data[f.Key]
 	switch {
 	case data == nil, string(value) == "null":
-		return Result{Field: f, Failure: graphQLError}
+		return Result{Field: f, Failure: errs.failed(f.Key, data == nil)}
 	case !given:
 		return Result{Field: f, Failure: notRun}
 	}

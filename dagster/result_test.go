@@ -122,6 +122,25 @@ func TestAnswersTellTheResult(t *testing.T) {
 			launch, `{"data":{"launchRun":null}}`, `{"data":{"launchRun":null}}`,
 			[]dagster.Result{{Field: field("launchRun"), Failure: "graphql_error"}},
 		},
+		"an error of the field": {
+			launch, `{"data":null,"errors":[{"path":["launchRun"]}]}`, `{"data":null,"errors":[{"path":["launchRun"]}]}`,
+			[]dagster.Result{{Field: field("launchRun"), Failure: "graphql_error"}},
+		},
+		"an error after the change": {
+			launch, `{"data":null,"errors":[{"path":["launchRun","run","id"]}]}`, `{"data":null,"errors":[{"path":["launchRun","run","id"]}]}`,
+			[]dagster.Result{{Field: field("launchRun"), Failure: "not_told"}},
+		},
+		"an error after the change, which took no more than its field": {
+			`mutation{launchRun(executionParams:{}){run{id}} setNuxSeen}`,
+			`{"data":{"launchRun":null,"setNuxSeen":true},"errors":[{"path":["launchRun","run","id"]}]}`,
+			`{"data":{"launchRun":null,"setNuxSeen":true},"errors":[{"path":["launchRun","run","id"]}]}`,
+			[]dagster.Result{{Field: field("launchRun"), Failure: "not_told"}, {Field: field("setNuxSeen")}},
+		},
+		"an error of another field": {
+			`mutation{setNuxSeen setNuxSeen2:setNuxSeen}`,
+			`{"data":null,"errors":[{"path":["setNuxSeen2"]}]}`, `{"data":null,"errors":[{"path":["setNuxSeen2"]}]}`,
+			[]dagster.Result{{Field: field("setNuxSeen"), Failure: "not_told"}, {Field: field("setNuxSeen2"), Failure: "graphql_error"}},
+		},
 		"a field that did not run": {
 			`mutation{launchRun(executionParams:{})@skip(if:true){run{id}}}`, `{"data":{}}`, `{"data":{}}`,
 			[]dagster.Result{{Field: field("launchRun"), Failure: "not_run"}},

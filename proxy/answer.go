@@ -163,14 +163,16 @@ func tell(all []entry, r dagster.Result) []entry {
 			mine = append(mine, &all[i])
 		}
 	}
+	byItem := len(r.Items) == len(mine)
 	for i, e := range mine {
 		one := r
-		if len(r.Items) == len(mine) {
+		if byItem {
 			one = r.Items[i]
 		}
 		e.become(one)
 	}
-	if len(mine) == 0 || len(r.Items) == len(mine) || (r.Items == nil && len(r.Runs) < 2) {
+	alone := r.Items == nil && len(r.Runs) < 2
+	if len(mine) == 0 || byItem || alone {
 		return all
 	}
 	like := *mine[0]
@@ -180,9 +182,14 @@ func tell(all []entry, r dagster.Result) []entry {
 	return append(all, runs(like, r.Runs)...)
 }
 
-// become notes a result. Where the status told of a failure, that stays.
+// become notes a result. What Dagster says of the thing itself counts more than
+// its status, which is that of all that the request asked for: of a change that
+// was made, the status remains as the reason.
 func (e *entry) become(r dagster.Result) {
-	if r.Failure != "" && e.outcome == models.OutcomeOK {
+	switch {
+	case r.Failure == "":
+		e.outcome = models.OutcomeOK
+	case e.outcome == models.OutcomeOK || !r.Vague():
 		e.outcome, e.reason = models.OutcomeFailed, clip(r.Failure)
 	}
 	if len(r.Runs) == 1 && r.Items == nil {
