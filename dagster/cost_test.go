@@ -140,3 +140,28 @@ func TestListsWithoutAnEnd(t *testing.T) {
 		}
 	}
 }
+
+// A refusal is not much larger than what it refuses.
+func TestRefusalsAreSmall(t *testing.T) {
+	ids := func(n int) string { return `{"r":[` + strings.Repeat(`"",`, n-1) + `""]}` }
+	for name, row := range map[string]struct{ selection, variables string }{
+		"a list under many keys": {
+			`mutation($r:[String!]!){terminateRuns(runIds:$r){` + joined(numbered("a", 600), func(key string) string { return key + ":terminateRunResults{__typename}" }) + `}}`, ids(1000),
+		},
+		"many lists": {
+			`mutation($r:[String!]!){` + joined(numbered("a", 50), func(key string) string { return key + ":terminateRuns(runIds:$r){terminateRunResults{__typename}}" }) + `}`, ids(20_000),
+		},
+		"a long list":         {`mutation($r:[String!]!){terminateRuns(runIds:$r){terminateRunResults{__typename}}}`, ids(300_000)},
+		"a list of 1,000 ids": {`mutation($r:[String!]!){terminateRuns(runIds:$r){terminateRunResults{__typename}}}`, ids(1_000)},
+	} {
+		call, err := send(t, newReader(), row.selection, row.variables)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		var body []byte
+		cost := allocated(func() { _, body = dagster.Refuse(call, "You may not do this: it takes the role launcher.") })
+		if len(body) > 200<<10 || cost > 60 {
+			t.Errorf("%s: %d KB at the cost of %d MB", name, len(body)>>10, cost)
+		}
+	}
+}

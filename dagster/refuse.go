@@ -93,21 +93,23 @@ func pythonError(message string) map[string]any {
 }
 
 // notTerminated refuses each run by itself: of a PythonError for them all the
-// app does not show the message.
+// app does not show the message. That is for what the app sends, one list under
+// one key: what has to be written for any other may be as long as one likes.
 func (c *Call) notTerminated(f Field, message string) map[string]any {
-	value := map[string]any{"__typename": "TerminateRunsResult"}
-	for _, field := range c.document.occurrences {
-		list := slices.Repeat([]any{unauthorized(f, message)}, c.count(field, "runIds"))
-		for _, key := range c.keysOf("terminateRunResults", field.SelectionSet, map[string]bool{}) {
-			if field.Alias == f.Key && len(list) > 0 {
-				value[key] = list
-			}
-		}
-	}
-	if len(value) == 1 {
+	all := c.document.occurrences
+	if len(all) != 1 {
 		return pythonError(message)
 	}
-	return value
+	keys := c.keysOf("terminateRunResults", all[0].SelectionSet, map[string]bool{})
+	if len(keys) != 1 {
+		return pythonError(message)
+	}
+	runs := c.count(all[0], "runIds")
+	if runs == 0 || runs > maxDeeds {
+		return pythonError(message)
+	}
+	list := slices.Repeat([]any{unauthorized(f, message)}, runs)
+	return map[string]any{"__typename": "TerminateRunsResult", keys[0]: list}
 }
 
 // count is how many items an argument has; none if it cannot be read.

@@ -42,10 +42,21 @@ func TestRefuse(t *testing.T) {
 				`{"__typename":"UnauthorizedError","message":"no"},{"__typename":"UnauthorizedError","message":"no"}]}}}`,
 		},
 		"a list under its alias, in a fragment": {
-			`mutation{x:terminateRuns(runIds:"a"){...f} y:terminateRuns(runIds:["b","c"]){__typename}} ` +
+			`mutation{x:terminateRuns(runIds:"a"){...f}} ` +
 				`fragment f on TerminateRunsResultOrError{...g ...f} fragment g on TerminateRunsResult{l:terminateRunResults{__typename}}`,
-			`{"data":{"x":{"__typename":"TerminateRunsResult","l":[{"__typename":"UnauthorizedError","message":"no"}]},` +
-				`"y":{"__typename":"PythonError","errorChain":[],"message":"no","stack":[]}}}`,
+			`{"data":{"x":{"__typename":"TerminateRunsResult","l":[{"__typename":"UnauthorizedError","message":"no"}]}}}`,
+		},
+		"a list nobody asks for": {
+			`mutation{terminateRuns(runIds:["b","c"]){__typename}}`,
+			`{"data":{"terminateRuns":{"__typename":"PythonError","errorChain":[],"message":"no","stack":[]}}}`,
+		},
+		"a list under several keys": {
+			`mutation{x:terminateRuns(runIds:"a"){...on TerminateRunsResult{a:terminateRunResults{__typename} b:terminateRunResults{__typename}}}}`,
+			`{"data":{"x":{"__typename":"PythonError","errorChain":[],"message":"no","stack":[]}}}`,
+		},
+		"several lists": {
+			`mutation{x:terminateRuns(runIds:"a"){...f} y:terminateRuns(runIds:["b","c"]){...f}} fragment f on TerminateRunsResult{terminateRunResults{__typename}}`,
+			`{"data":{"x":{"__typename":"PythonError","errorChain":[],"message":"no","stack":[]},"y":{"__typename":"PythonError","errorChain":[],"message":"no","stack":[]}}}`,
 		},
 		"a list without items": {
 			`mutation{terminateRuns(runIds:[]){...on TerminateRunsResult{terminateRunResults{__typename}}}}`,
