@@ -153,7 +153,7 @@ func mustBeGone(t *testing.T, address string) {
 }
 
 // demo is a newcomer's first command, in the newcomer's own environment: it
-// installs Dagster, and one of its three people works. A killed demo leaves
+// installs Dagster, and one of its people works. A killed demo leaves
 // no Dagster behind.
 func demo(t *testing.T, w *world) {
 	address := "127.0.0.1:" + parts.FreePort(t)

@@ -28,11 +28,14 @@ type demoVerb struct {
 	Python string `placeholder:"FILE" help:"A Python that has dagster and dagster-webserver already; else one is set up on the first run."`
 }
 
-// demoPeople are those who may be chosen, one for each role; the group gives it.
+// demoPeople are those who may be chosen: one for each role, and one who has
+// hers at a single code location. The group gives it.
 func demoPeople() []demoidp.Person {
 	return []demoidp.Person{
 		{Subject: "ada", Name: "Ada Admin", Email: "ada@example.com", Groups: []string{"admins"}},
 		{Subject: "ed", Name: "Ed Editor", Email: "ed@example.com", Groups: []string{"editors"}},
+		{Subject: "lara", Name: "Lara Launcher", Email: "lara@example.com", Groups: []string{"launchers"}},
+		{Subject: "wanda", Name: "Wanda of Weather", Email: "wanda@example.com", Groups: []string{"weather"}},
 		{Subject: "vera", Name: "Vera Viewer", Email: "vera@example.com", Groups: []string{"viewers"}},
 	}
 }
@@ -40,6 +43,8 @@ func demoPeople() []demoidp.Person {
 const demoPolicy = `grants:
   - { slot: demo, group: admins, role: admin }
   - { slot: demo, group: editors, role: editor }
+  - { slot: demo, group: launchers, role: launcher }
+  - { slot: demo, group: weather, role: editor, locations: [weather] }
   - { slot: demo, group: viewers, role: viewer }
 `
 

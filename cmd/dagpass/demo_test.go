@@ -79,11 +79,16 @@ func TestDemoSettings(t *testing.T) {
 	if !cfg.Demo || cfg.Upstream != "http://127.0.0.1:4711" || cfg.PublicURL != "http://localhost:3000" {
 		t.Errorf("settings %+v", cfg)
 	}
-	want := map[string]policy.Role{"ada": policy.Admin, "ed": policy.Editor, "vera": policy.Viewer}
+	type roles struct{ deployment, weather policy.Role }
+	want := map[string]roles{
+		"ada": {policy.Admin, policy.Admin}, "ed": {policy.Editor, policy.Editor}, "lara": {policy.Launcher, policy.Launcher},
+		"wanda": {policy.Viewer, policy.Editor}, "vera": {policy.Viewer, policy.Viewer},
+	}
 	for _, p := range demoPeople() {
 		who := policy.NewSubject("demo", p.Email, true)
 		who.Groups = p.Groups
-		if got := cfg.policy.Access(who).Role; got != want[p.Subject] {
+		access := cfg.policy.Access(who)
+		if got := (roles{access.Role, access.RoleAt("weather")}); got != want[p.Subject] {
 			t.Errorf("%s is %q, want %q", p.Name, got, want[p.Subject])
 		}
 	}
