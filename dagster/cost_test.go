@@ -165,3 +165,26 @@ func TestRefusalsAreSmall(t *testing.T) {
 		}
 	}
 }
+
+// Literals nest no deeper than JSON, wherever they stand.
+func TestLiteralsNest(t *testing.T) {
+	nested := func(n int) string { return strings.Repeat("{a:[", n/2) + strings.Repeat("]}", n/2) }
+	for name, row := range map[string]string{
+		"in an argument":              `{a(b:%s)}`,
+		"in an argument below":        `mutation{launchRun{...{a{b(c:[],d:%s)}}}}`,
+		"in a default":                `query($a:X=%s){b(a:$a)}`,
+		"at a field":                  `{a@b(c:%s)}`,
+		"at a fragment":               `{...@b(c:%s){a}}`,
+		"at the spread of a fragment": `{...f@b(c:%s)} fragment f on Q{a}`,
+		"at the definition of one":    `{...f} fragment f on Q@b(c:%s){a}`,
+		"at an operation":             `query@b(c:%s){a}`,
+		"in a fragment":               `{...f} fragment f on Q{a(b:%s)}`,
+	} {
+		for n, want := range map[int]bool{128: false, 130: true} {
+			call, err := send(t, newReader(), fmt.Sprintf(row, nested(n)), "")
+			if refused := reading(call, err) == "ambiguous_graphql"; refused != want || !refused && err != nil {
+				t.Errorf("%s, %d levels: %v", name, n, err)
+			}
+		}
+	}
+}

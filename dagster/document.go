@@ -1,6 +1,7 @@
 package dagster
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,6 +123,9 @@ func (s *survey) read(o *ast.OperationDefinition) error {
 	if err := checkVariables(o.VariableDefinitions); err != nil {
 		return err
 	}
+	if err := checkDirectives(o.Directives); err != nil {
+		return err
+	}
 	if err := s.reach(o.SelectionSet); err != nil {
 		return err
 	}
@@ -157,11 +161,11 @@ func (s *survey) reachOne(selection ast.Selection) error {
 		s.logs = s.logs || holdsLogs(x.Name)
 		s.evaluates = s.evaluates || x.Name == "evaluationResult"
 		s.reserved = s.reserved || strings.HasPrefix(x.Alias, hiddenPrefix)
-		return s.reach(x.SelectionSet)
+		return cmp.Or(checkArguments(x.Arguments), checkDirectives(x.Directives), s.reach(x.SelectionSet))
 	case *ast.InlineFragment:
-		return s.reach(x.SelectionSet)
+		return cmp.Or(checkDirectives(x.Directives), s.reach(x.SelectionSet))
 	case *ast.FragmentSpread:
-		return s.use(x.Name)
+		return cmp.Or(checkDirectives(x.Directives), s.use(x.Name))
 	}
 	return fmt.Errorf("selection %T", selection)
 }
@@ -175,7 +179,7 @@ func (s *survey) use(name string) error {
 		return err
 	}
 	s.used[name] = f
-	return s.reach(f.SelectionSet)
+	return cmp.Or(checkDirectives(f.Directives), s.reach(f.SelectionSet))
 }
 
 func (s *survey) fragment(name string) (*ast.FragmentDefinition, error) {
@@ -342,12 +346,45 @@ func checkVariables(definitions ast.VariableDefinitionList) error {
 			return errors.New("variable defined twice")
 		}
 		seen[d.Variable] = true
+		if d.DefaultValue != nil && nests(d.DefaultValue, maxNesting) {
+			return errNesting
+		}
 		if len(d.Directives) > 0 {
 			return errors.New("directive on a variable")
 		}
 	}
 	return nil
 }
+
+func checkDirectives(list ast.DirectiveList) error {
+	for _, d := range list {
+		if err := checkArguments(d.Arguments); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkArguments refuses literals that nest more deeply than the JSON of a
+// variable may: the printer copies what is inside once for each level.
+func checkArguments(list ast.ArgumentList) error {
+	for _, a := range list {
+		if nests(a.Value, maxNesting) {
+			return errNesting
+		}
+	}
+	return nil
+}
+
+// nests tells whether a literal has more levels of lists and objects than that.
+func nests(v *ast.Value, levels int) bool {
+	if v.Kind != ast.ListValue && v.Kind != ast.ObjectValue {
+		return false
+	}
+	return levels == 0 || slices.ContainsFunc(v.Children, func(child *ast.ChildValue) bool { return nests(child.Value, levels-1) })
+}
+
+var errNesting = errors.New("literals nest too deeply")
 
 func malformedGraphQL(cause error) *Error {
 	return unreadable("malformed_graphql", "The GraphQL document could not be read.", cause)
