@@ -112,6 +112,16 @@ func indexed(list []classification) map[string]*classification {
 	return index
 }
 
+// IsKnown tells whether a mutation of this name is classified.
+func IsKnown(mutation string) bool { return byName[mutation] != nil }
+
+// IsHarmless tells a mutation that changes nothing anybody would ask about, such
+// as Dagster's telemetry: it takes nothing but reading.
+func IsHarmless(mutation string) bool {
+	known := byName[mutation]
+	return known != nil && slices.Equal(known.needs, take(policy.Read))
+}
+
 // classified is what is known of a field with these arguments; nil if nothing.
 func classified(name string, in input) *classification {
 	known := byName[name]

@@ -94,3 +94,14 @@ func TestCatalogNeedsKnownPermissions(t *testing.T) {
 		}
 	}
 }
+
+func TestNames(t *testing.T) {
+	for name, want := range map[string][2]bool{ // known, harmless
+		"logTelemetry": {true, true}, "setNuxSeen": {true, true}, "__typename": {true, true},
+		"deleteRun": {true, false}, "reloadWorkspace": {true, false}, "newThing": {false, false}, "": {false, false},
+	} {
+		if got := [2]bool{IsKnown(name), IsHarmless(name)}; got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}

@@ -13,9 +13,11 @@ import (
 const (
 	// foldAfter is how many refusals of one kind a minute stand alone.
 	foldAfter = 30
-	// foldPersonAfter is how many of one person's do, whatever their kind: the
-	// name of an operation is whatever a client writes.
+	// foldPersonAfter is how many of one person's do, whatever their kind.
 	foldPersonAfter = 300
+	// foldNames is how many names that a client made up are kinds of their own, for
+	// one person in a minute. The rest are one kind.
+	foldNames = 50
 	// foldStrangersAfter is how many of all strangers together do, whatever
 	// addresses they come from.
 	foldStrangersAfter = 300
@@ -36,7 +38,12 @@ type fold struct {
 	alone  int // how many were told one by one
 	more   int // how many wait to be told together
 	last   models.Event
+	// names are those that a person's client made up.
+	names map[string]bool
 }
+
+// others stands for all the names beyond foldNames. No operation is called so.
+const others = "*"
 
 func newFolder() *folder {
 	kinds, _ := lru.New[string, *fold](foldKinds) // fails for a size below one only
@@ -48,25 +55,79 @@ func newFolder() *folder {
 func (f *folder) admit(e models.Event, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if e.Actor.ID != "" {
-		person := e.Actor.ID + " " + e.Outcome
-		return f.count(person, e, now, foldPersonAfter) && f.count(person+" "+e.Event+" "+e.Operation, e, now, foldAfter)
+	if e.Actor.ID == "" {
+		return f.admitStranger(e, now)
 	}
-	return f.count("strangers", e, now, foldStrangersAfter) &&
-		f.count(neighbourhood(e.ClientIP)+" "+e.Event, e, now, foldAfter)
+	whole := e.Actor.ID + " " + e.Outcome
+	person := f.fold(whole, now)
+	name := person.name(e)
+	kind := f.fold(whole+" "+e.Event+" "+e.Permission+" "+name, now)
+	// Beyond the person's limit too each kind is told by its name: many refusals
+	// of one kind cannot hide one of another.
+	if kind.alone < foldAfter && person.alone < foldPersonAfter {
+		return alone(kind, person)
+	}
+	if name == others {
+		e.Operation, e.Target = others, nil
+	}
+	return kind.count(e)
 }
 
-func (f *folder) count(kind string, e models.Event, now time.Time, limit int) bool {
-	k, ok := f.kinds.Get(kind)
-	if minute := now.Truncate(time.Minute); !ok || !k.minute.Equal(minute) {
-		f.end(k)
-		k = &fold{minute: minute}
-		f.kinds.Add(kind, k)
+// admitStranger counts no addresses beyond the limit of all strangers: there may
+// be any number of them.
+func (f *folder) admitStranger(e models.Event, now time.Time) bool {
+	all := f.fold("strangers", now)
+	if all.alone >= foldStrangersAfter {
+		return all.count(e)
 	}
-	if k.alone < limit {
+	kind := f.fold(neighbourhood(e.ClientIP)+" "+e.Event, now)
+	if kind.alone >= foldAfter {
+		return kind.count(e)
+	}
+	return alone(kind, all)
+}
+
+// fold is what this minute has of a kind. The last minute's is told, and so is
+// one that has to make room.
+func (f *folder) fold(key string, now time.Time) *fold {
+	minute := now.Truncate(time.Minute)
+	k, ok := f.kinds.Get(key)
+	if ok && k.minute.Equal(minute) {
+		return k
+	}
+	f.end(k)
+	if !ok && f.kinds.Len() >= foldKinds {
+		_, oldest, _ := f.kinds.RemoveOldest()
+		f.end(oldest)
+	}
+	k = &fold{minute: minute}
+	f.kinds.Add(key, k)
+	return k
+}
+
+// name is what the operation of an event counts as.
+func (k *fold) name(e models.Event) string {
+	if e.Known || k.names[e.Operation] {
+		return e.Operation
+	}
+	if len(k.names) >= foldNames {
+		return others
+	}
+	if k.names == nil {
+		k.names = map[string]bool{}
+	}
+	k.names[e.Operation] = true
+	return e.Operation
+}
+
+func alone(kinds ...*fold) bool {
+	for _, k := range kinds {
 		k.alone++
-		return true
 	}
+	return true
+}
+
+func (k *fold) count(e models.Event) bool {
 	k.more++
 	k.last = e
 	return false

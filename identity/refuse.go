@@ -61,7 +61,7 @@ func fromProvider(err error) (reason string, public *models.Error) {
 // Refusals of one kind by one person, or by strangers of one address, become one
 // event a minute with a count where there are more than [foldAfter], and so do
 // other events that fold: nobody can fill the database, and nobody can hide
-// another's refusal behind their own.
+// another's refusal, or one of another kind, behind their own.
 func (s *Service) Record(ctx context.Context, events ...models.Event) error {
 	var alone []models.Event
 	for _, e := range events {

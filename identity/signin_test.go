@@ -274,6 +274,13 @@ func TestFoldsArePersonal(t *testing.T) {
 // what changes something, or would, never does.
 func TestWhatFolds(t *testing.T) {
 	const many = 400
+	refusal := func(known bool) func(int) models.Event {
+		return func(i int) models.Event {
+			return models.Event{
+				Event: "dagster.mutation", Outcome: "refused", Operation: fmt.Sprint("f", i), Known: known, Actor: models.Actor{ID: "a", Kind: "user"},
+			}
+		}
+	}
 	event := func(name, outcome, reason string, folds bool) func(int) models.Event {
 		return func(int) models.Event {
 			return models.Event{Event: name, Outcome: outcome, Reason: reason, Operation: "f", Actor: models.Actor{ID: "a", Kind: "user"}, Folds: folds}
@@ -283,12 +290,9 @@ func TestWhatFolds(t *testing.T) {
 		event func(i int) models.Event
 		alone int
 	}{
-		"refused mutations": {event("dagster.mutation", "refused", "permission_missing", false), 30},
-		"refused mutations of many names": {func(i int) models.Event {
-			e := event("dagster.mutation", "refused", "permission_missing", false)(i)
-			e.Operation = fmt.Sprint("f", i)
-			return e
-		}, 300},
+		"refused mutations":                    {event("dagster.mutation", "refused", "permission_missing", false), 30},
+		"refused mutations of many names":      {refusal(true), 300},
+		"refused mutations of made-up names":   {refusal(false), 50 + 30},
 		"reads that monitor mode let pass":     {event("dagster.read", "allowed", "would_have_refused", true), 30},
 		"mutations that monitor mode let pass": {event("dagster.mutation", "allowed", "would_have_refused", false), many},
 		"telemetry":                            {event("dagster.mutation", "allowed", "", true), 30},
@@ -316,6 +320,64 @@ func TestWhatFolds(t *testing.T) {
 		if told != many {
 			t.Errorf("%s: told of %d, want %d", name, told, many)
 		}
+	}
+}
+
+// Nobody hides a refusal behind others of their own: neither behind many of one
+// kind, nor behind many names.
+func TestFoldsNameEveryKind(t *testing.T) {
+	refused := func(operation, permission string, known bool) models.Event {
+		return models.Event{
+			Event: "dagster.mutation", Outcome: "refused", Operation: operation, Permission: permission, Known: known,
+			Actor: models.Actor{ID: "a", Kind: "user"}, Target: &models.Target{Kind: "run", ID: operation},
+		}
+	}
+	for name, noise := range map[string]func(i int) models.Event{
+		"one kind":      func(int) models.Event { return refused("terminateRuns", "x", true) },
+		"made-up names": func(i int) models.Event { return refused(fmt.Sprint("f", i), "unclassified_mutation", false) },
+		"all kinds":     func(i int) models.Event { return refused(fmt.Sprint("f", i%40), "x", true) },
+	} {
+		w := onSQLite(t, policy.Gate{})
+		for i := range 1000 {
+			_ = w.Record(ctx, noise(i))
+		}
+		_ = w.Record(ctx, refused("deleteRun", "delete_pipeline_run", true))
+		w.clock.pass(time.Minute)
+		if err := w.Sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		told := map[string]int{}
+		for _, e := range w.events() {
+			told[e.Operation] += max(1, e.Count)
+			if e.Operation == "*" && e.Target != nil {
+				t.Errorf("%s: all others are told of %s", name, e.Target.ID)
+			}
+		}
+		want := map[string]map[string]int{
+			"one kind":      {"terminateRuns": 1000, "deleteRun": 1},
+			"made-up names": {"f0": 1, "f79": 1, "f80": 0, "*": 920, "deleteRun": 1},
+			"all kinds":     {"f0": 25, "f39": 25, "deleteRun": 1},
+		}
+		for operation, n := range want[name] {
+			if told[operation] != n {
+				t.Errorf("%s: %s is told %d times, want %d", name, operation, told[operation], n)
+			}
+		}
+	}
+}
+
+// One stranger does not use up what all of them have.
+func TestStrangersFoldByThemselves(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	refused := func(address string) models.Event {
+		return models.Event{Event: "signin.finish", Outcome: models.OutcomeRefused, ClientIP: address}
+	}
+	for range 1000 {
+		_ = w.Record(ctx, refused("203.0.113.9"))
+	}
+	_ = w.Record(ctx, refused("198.51.100.1"))
+	if e := w.lastEvent(); e.ClientIP != "198.51.100.1" {
+		t.Errorf("the last event is of %s", e.ClientIP)
 	}
 }
 

@@ -54,6 +54,9 @@ type Event struct {
 	// Folds tells that nothing is lost if many that are alike become one with a
 	// count. Refusals do so without being told to.
 	Folds bool `json:"-"`
+	// Known tells that Operation is one of the few names that Dagpass knows, and
+	// not one that a client may have made up.
+	Known bool `json:"-"`
 }
 
 // NewEvent starts an event with what the context knows: the request and the

@@ -47,7 +47,8 @@ type verdict struct {
 	policy.Decision
 	// field is the mutation that it is about; empty for the wish as a whole.
 	field string
-	// deeds has a decision for each deed of the wish, in their order.
+	// deeds has a decision for each deed of the wish, in their order: about what
+	// it takes by itself, else about the wish as a whole.
 	deeds []policy.Decision
 }
 
@@ -61,9 +62,9 @@ func (w wish) decide(who *models.Principal) verdict {
 	whole := decideAll(access, w.wants())
 	v := verdict{Decision: whole}
 	for _, deed := range w.deeds {
-		d := whole
-		if whole.Allowed {
-			d = decideAll(access, deed.Needs)
+		d := decideAll(access, deed.Needs)
+		if d.Allowed && !whole.Allowed {
+			d = whole
 		}
 		v.deeds = append(v.deeds, d)
 		if v.Allowed {
@@ -100,12 +101,6 @@ func decideAll(access policy.Access, wants []policy.Want) (d policy.Decision) {
 // looked at.
 func (w wish) unheld() verdict {
 	return verdict{Decision: policy.Decision{Want: policy.Want{Permission: w.route.Need}}}
-}
-
-// isHarmless tells a mutation that takes nothing but reading, such as Dagster's
-// telemetry.
-func isHarmless(d dagster.Deed) bool {
-	return !slices.ContainsFunc(d.Needs, func(w policy.Want) bool { return w.Permission != policy.Read })
 }
 
 // isUnclassified tells a mutation that Dagpass does not know.

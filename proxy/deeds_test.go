@@ -172,6 +172,19 @@ func TestWhatMayFold(t *testing.T) {
 	}
 }
 
+// A name that a client made up is told from one that we know.
+func TestWhoseNamesAreKnown(t *testing.T) {
+	h := newHouse(t, "", nil)
+	h.graphql("viewer", "mutation {newThing "+deletion+"}")
+	h.graphql("nobody", "{ madeUp }")
+	h.do("viewer", "POST", "/report_asset_check/orders", "")
+	var known []bool
+	for _, e := range h.events {
+		known = append(known, e.Known)
+	}
+	same(t, "known", known, []bool{false, true, false, true})
+}
+
 // What is refused is told with the role that it takes, and where.
 func TestRefusalsNameRoleAndLocation(t *testing.T) {
 	h := newHouse(t, "", nil)
@@ -376,8 +389,8 @@ func TestMonitorModeLetsPass(t *testing.T) {
 		"a mutation of somebody without any role": {
 			func(h *house) answer { return h.graphql("nobody", "mutation {"+deletion+"}") },
 			[]string{
-				"dagster.mutation | allowed | deleteRun | run run-sales @sales | read | no grant | would_have_refused",
-				"dagster.mutation | ok | deleteRun | run run-sales @sales | read | no grant",
+				"dagster.mutation | allowed | deleteRun | run run-sales @sales | delete_pipeline_run | no grant | would_have_refused",
+				"dagster.mutation | ok | deleteRun | run run-sales @sales | delete_pipeline_run | no grant",
 			},
 		},
 		"an unclassified mutation": {

@@ -76,6 +76,7 @@ func (w wish) newEvent(ctx context.Context, from entry) models.Event {
 	e := models.NewEvent(ctx, w.event(), from.outcome)
 	e.Reason, e.Permission, e.Rule = from.reason, string(from.Permission), from.Rule
 	e.Operation, e.Target, e.RunID, e.Folds = clip(from.operation), from.target, clip(from.run), from.folds
+	e.Known = w.call == nil || dagster.IsKnown(from.operation)
 	if who := models.PrincipalOf(ctx); who != nil {
 		e.Provider = who.Identity.Slot
 	}
@@ -99,7 +100,7 @@ func (w wish) event() string {
 func (w wish) entries(v verdict) []entry {
 	var all []entry
 	for i, d := range w.deeds {
-		e := entry{field: d.Field, operation: d.Field.Name, target: newTarget(d.Target), folds: isHarmless(d)}
+		e := entry{field: d.Field, operation: d.Field.Name, target: newTarget(d.Target), folds: dagster.IsHarmless(d.Field.Name)}
 		if e.operation == "" {
 			e.operation = w.reportKind()
 		}
