@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"reflect"
 	"testing"
 
 	"github.com/dagpass/dagpass/dagster"
@@ -91,9 +92,13 @@ func TestWritingLeavesTheCallAsItWas(t *testing.T) {
 	for _, l := range launches(t) {
 		call := l.read(t)
 		before := call.Plain()
+		judged, _ := deedsOf(call)
 		_, _ = call.Write(dagster.Writing{Label: "eve@example.com"})
 		if after := call.Plain(); !bytes.Equal(before, after) {
 			t.Errorf("%s: changed to %s", l.Name, after)
+		}
+		if after, _ := deedsOf(call); !reflect.DeepEqual(judged, after) {
+			t.Errorf("%s: judged %+v, then %+v", l.Name, judged, after)
 		}
 		if out, err := call.Write(dagster.Writing{Label: me}); err == nil && !bytes.Equal(out.Body, l.Written) {
 			t.Errorf("%s: the second time %s", l.Name, out.Body)

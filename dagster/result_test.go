@@ -56,6 +56,12 @@ func TestAnswersTellTheResult(t *testing.T) {
 			"{\"data\": {\n\"launchRun\": {\"b\":1.50,\"a\":\"\\u0041<\"}}, \"extensions\":{\"x\":1e400}}\n",
 			[]dagster.Result{{Field: field("launchRun"), Runs: []string{"a"}}},
 		},
+		"a configuration with keys like ours": {
+			`mutation{launchRun(executionParams:{}){...on LaunchRunSuccess{run{runConfig}}}}`,
+			`{"data":{"launchRun":{"run":{"runConfig":{"ops":{"dagpass_loader":{"config":1}}}},"dagpass_type":"LaunchRunSuccess","dagpass_run":{"runId":"a"}}}}`,
+			`{"data":{"launchRun":{"run":{"runConfig":{"ops":{"dagpass_loader":{"config":1}}}}}}}`,
+			[]dagster.Result{{Field: field("launchRun"), Runs: []string{"a"}}},
+		},
 		"a client that says something else": {
 			`mutation{launchRun(executionParams:{}){DAGPASS_TYPE:__typename Dagpass_run:__typename}}`,
 			`{"data":{"launchRun":{"DAGPASS_TYPE":"LaunchRunSuccess","dagpass_type":"PythonError","Dagpass_run":{"runId":"b"}}}}`,
@@ -111,7 +117,7 @@ func TestAnswersTellTheResult(t *testing.T) {
 			[]dagster.Result{{Field: field("reexecutePartitionBackfill"), Backfill: "abc"}},
 		},
 		"errors": {
-			launch, `{"data":null,"errors":[{"message":"no","dagpass_x":1}]}`, `{"data":null,"errors":[{"message":"no"}]}`,
+			launch, `{"data":null,"errors":[{"message":"no","dagpass_x":1}]}`, `{"data":null,"errors":[{"message":"no","dagpass_x":1}]}`,
 			[]dagster.Result{{Field: field("launchRun"), Failure: "graphql_error"}},
 		},
 		"a request that does not validate": {

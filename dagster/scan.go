@@ -30,12 +30,9 @@ type node struct {
 	clash bool
 }
 
-// everywhere drops hidden members at any depth and does nothing else.
-var everywhere = &node{}
-
 func (n *node) at(key []byte) *node {
-	if n == nil || n == everywhere {
-		return n
+	if n == nil {
+		return nil
 	}
 	return n.below[string(key)]
 }
@@ -56,13 +53,19 @@ type scanner struct {
 	edit func(*rule, *scene, []byte) ([]byte, bool)
 }
 
-// dropHidden takes out of an answer what only we had asked for, at any depth.
+// dropHidden takes out of the answer to a mutation what only we had asked for.
+// That stands in the values of the root fields and nowhere else: what is below is
+// the client's, the configuration of a run for one, whatever its keys look like.
 // What is no JSON comes back as it is.
-func dropHidden(body []byte) []byte {
+func dropHidden(body []byte, fields []Field) []byte {
 	if !bytes.Contains(body, []byte(hiddenPrefix)) && !bytes.ContainsRune(body, '\\') {
 		return body
 	}
-	return edited(body, everywhere, &scene{}, nil)
+	data := &node{below: map[string]*node{}}
+	for _, f := range fields {
+		data.below[f.Key] = &node{}
+	}
+	return edited(body, &node{below: map[string]*node{"data": data}}, &scene{}, nil)
 }
 
 // edited follows a plan through an answer. What is no JSON comes back as it is.

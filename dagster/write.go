@@ -94,7 +94,7 @@ func (o *Outgoing) Answer(body []byte) (edited []byte, results []Result) {
 	case !o.Edits:
 		return body, nil
 	case o.call.Kind == Mutation:
-		return dropHidden(body), o.call.results(body)
+		return dropHidden(body, o.call.Fields), o.call.results(body)
 	}
 	return o.call.document.trim.apply(body, o.writing.Access), nil
 }
