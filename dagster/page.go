@@ -74,12 +74,11 @@ var instanceID = regexp.MustCompile(`"instanceId"\s*:\s*"`)
 // mark puts the mark in front of the instance id. Both ends are read as JSON:
 // what the app will read must be the mark and what it would have read.
 func mark(data []byte, m string) ([]byte, bool) {
-	at := instanceID.FindAllIndex(data, -1)
-	if len(at) != 1 {
+	at := instanceID.FindIndex(data)
+	if at == nil {
 		return nil, false
 	}
-	value := at[0][1]
-	marked := bytes.Join([][]byte{data[:value], []byte(m + "-"), data[value:]}, nil)
+	marked := bytes.Join([][]byte{data[:at[1]], []byte(m + "-"), data[at[1]:]}, nil)
 	var was, is struct {
 		InstanceID string `json:"instanceId"`
 	}

@@ -9,10 +9,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
@@ -70,20 +70,26 @@ func (m *menuWorld) journey(t *testing.T) {
 	t.Run("whatever the name", m.names)
 	t.Run("the browser forgets", m.forgets)
 	t.Run("the session ends", m.ends)
+	t.Run("two people", m.twoPeople)
 	t.Run("other permissions", m.otherPermissions)
 	t.Run("activity", m.activity)
 	t.Run("a corner", m.corner)
 }
 
-// gate lets requests through to a Dagster, those to /graphql only while it is
-// open, and the app's own scripts only while they are there.
+// gate lets requests through to a Dagster; those for the workspace only while it
+// is open, and the app's own scripts only while they are there.
 type gate struct {
 	URL string
 
 	mu      sync.Mutex
 	held    chan struct{} // closed when the gate opens
+	waiting int           // how many have been held since it closed
 	noFiles bool
 }
+
+// workspace tells the queries whose answers the app keeps, by the name that they
+// have in the address.
+var workspace = regexp.MustCompile(`^op=(CodeLocationStatus|LocationWorkspace|AssetRecords|SearchPrimary)`)
 
 func newGate(t *testing.T, upstream string) *gate {
 	t.Helper()
@@ -93,20 +99,7 @@ func newGate(t *testing.T, upstream string) *gate {
 	}
 	g, forward := &gate{}, httputil.NewSingleHostReverseProxy(to)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.mu.Lock()
-		held, noFiles := g.held, g.noFiles
-		g.mu.Unlock()
-		if held != nil && r.URL.Path == "/graphql" {
-			select {
-			case <-held:
-			case <-time.After(3 * time.Second): // a browser has six connections, and needs one for the next page
-				http.Error(w, "held back", http.StatusGatewayTimeout)
-				return
-			case <-r.Context().Done():
-				return
-			}
-		}
-		if noFiles && strings.HasPrefix(r.URL.Path, "/_next/") {
+		if g.stops(r) {
 			http.NotFound(w, r)
 			return
 		}
@@ -118,7 +111,37 @@ func newGate(t *testing.T, upstream string) *gate {
 	return g
 }
 
-func (g *gate) hold() { g.mu.Lock(); g.held = make(chan struct{}); g.mu.Unlock() }
+// stops waits while the gate is closed; true is never to go on.
+func (g *gate) stops(r *http.Request) bool {
+	g.mu.Lock()
+	held := g.held
+	if !workspace.MatchString(r.URL.RawQuery) {
+		held = nil
+	}
+	if held != nil {
+		g.waiting++
+	}
+	stop := g.noFiles && strings.HasPrefix(r.URL.Path, "/_next/")
+	g.mu.Unlock()
+	if held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+			return true
+		}
+	}
+	return stop
+}
+
+// hold closes the gate, or counts anew where it is closed.
+func (g *gate) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = 0
+	if g.held == nil {
+		g.held = make(chan struct{})
+	}
+}
 
 func (g *gate) release() {
 	g.mu.Lock()
@@ -127,6 +150,12 @@ func (g *gate) release() {
 		close(g.held)
 		g.held = nil
 	}
+}
+
+// asked waits until somebody waits at the gate.
+func (g *gate) asked(t *testing.T) {
+	t.Helper()
+	eventually(t, "the app asks for the workspace", func() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.waiting > 0 })
 }
 
 func (g *gate) withoutFiles(yes bool) { g.mu.Lock(); g.noFiles = yes; g.mu.Unlock() }
@@ -279,18 +308,20 @@ func (m *menuWorld) forgets(t *testing.T) {
 	page.Evaluate(`localStorage.setItem("` + draft + `", '{"sessions":{},"current":"mine"}')`)
 	editor := page.Evaluate(mark)
 
-	m.hold()
 	defer m.release()
+	m.hold()
 	page.Open(m.server.URL + "/assets")
+	m.asked(t)
 	page.SeeText("orders") // the control: what is kept is shown
 	page.SeeText("atlantis")
 	m.signOut(page)
 
 	m.signInAs(page, parts.Viewer, "/assets")
 	for _, path := range []string{"/assets", "/locations", "/jobs"} {
+		m.hold()
 		page.Open(m.server.URL + path)
-		page.SeeText("Overview")
-		page.See("#dagpass button") // comes a second later, for Dagster is asked in vain
+		m.asked(t)
+		page.See("#dagpass button")
 		for _, theirs := range []string{"orders", "atlantis", "marketing", "counting", "edda"} {
 			if strings.Contains(page.Text(), theirs) {
 				t.Errorf("%s shows %q", path, theirs)
@@ -312,8 +343,12 @@ func (m *menuWorld) forgets(t *testing.T) {
 	page.SeeText("atlantis")
 }
 
-// mark is the name of a person's caches.
-const mark = `JSON.parse(document.getElementById("initialization-data").textContent).instanceId.slice(0, 33)`
+// instance is what the app names most of its caches by, mark what Dagpass puts
+// in front of it.
+const (
+	instance = `JSON.parse(document.getElementById("initialization-data").textContent).instanceId`
+	mark     = instance + `.slice(0, 33)`
+)
 
 // kept asks whether a database of the browser with a name like this one holds a
 // word.
@@ -354,15 +389,6 @@ func (m *menuWorld) ends(t *testing.T) {
 		t.Errorf("the page went to %s by itself", page.Location())
 	}
 
-	m.signInAs(other, parts.Viewer, "/overview")
-	page.Evaluate(looks)
-	page.SeeText("Somebody else is signed in now.")
-	evaluates(t, page, "window.typing", `"half a sentence"`)
-	other.See("#dagpass button")
-	m.signOut(other)
-	page.Evaluate(looks)
-	page.SeeText("Your session has ended.")
-
 	page.Click(`.dagpass-notice a`)
 	page.AwaitLocation(m.server.URL + "/auth/login?next=" + url.QueryEscape(strings.TrimPrefix(at, m.server.URL)))
 	page.Click(`a[href*="/auth/start/certified"]`)
@@ -372,6 +398,50 @@ func (m *menuWorld) ends(t *testing.T) {
 	if strings.Contains(page.Text(), "session has ended") {
 		t.Error("the notice stays after signing in")
 	}
+}
+
+// twoPeople use one browser, and a tab of the first stays open. It neither reads
+// nor writes as the second, and what it kept meanwhile is gone when the first
+// comes back.
+func (m *menuWorld) twoPeople(t *testing.T) {
+	page := m.w.chromium.Person(t)
+	m.signInAs(page, parts.Editor, "/assets")
+	page.See("#dagpass button")
+	page.Evaluate(`window.typing = "half a sentence"`)
+	name := page.Evaluate(instance)
+	const status = `fetch("/graphql", {method: "POST", body: "{}"}).then(r => r.status, e => e.message)`
+	evaluates(t, page, status, "415") // the control: it gets there
+	other := page.Tab()
+	other.Open(m.server.URL + "/overview")
+	m.signOut(other)
+	m.signInAs(other, parts.Viewer, "/overview")
+
+	page.SeeText("Somebody else is signed in now.") // of itself
+	page.Screenshot("menu-person-" + strings.ReplaceAll(t.Name(), "/", "-"))
+	evaluates(t, page, status, `"Somebody else is signed in."`)
+	evaluates(t, page, `new Promise(yes => { new WebSocket(location.origin.replace("http", "ws") + "/graphql", "graphql-ws").onclose = () => yes("shut"); })`, `"shut"`)
+	evaluates(t, page, "window.typing", `"half a sentence"`)
+	evaluates(t, other, status, "415")
+	page.Evaluate(`localStorage.setItem(` + name + ` + ":answers", "of another person")`)
+	page.Evaluate(`new Promise(yes => { indexedDB.open("answers:" + ` + name + `).onsuccess = (e) => { e.target.result.close(); yes(1); }; })`)
+
+	other.See("#dagpass button")
+	m.signOut(other)
+	m.signInAs(other, parts.Editor, "/assets")
+	other.SeeText("orders")
+	if again := other.Evaluate(instance); again == name || again[:34] != name[:34] {
+		t.Errorf("what is kept was %s and is %s", name, again)
+	}
+	evaluates(t, other, `localStorage.getItem(`+name+` + ":answers")`, "null")
+	other.Await("the databases are gone", `indexedDB.databases().then(all => !all.some(d => d.name === "answers:" + `+name+`))`)
+	page.Evaluate(looks)
+	page.Evaluate("fetch('/auth/me').catch(() => 0)")
+	page.SeeText("Somebody else is signed in now.") // and still is silent
+	evaluates(t, page, status, `"Somebody else is signed in."`)
+	page.Click(`.dagpass-notice button`)
+	page.SeeText("orders")
+	page.See("#dagpass button")
+	evaluates(t, page, `[window.typing ?? "", document.querySelectorAll(".dagpass-notice").length]`, `["",0]`)
 }
 
 // otherPermissions: somebody's role changes while their page is open.
