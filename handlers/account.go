@@ -57,7 +57,8 @@ type me struct {
 	// Role is the highest built-in role held deployment-wide.
 	Role        string   `json:"role"`
 	Permissions []string `json:"permissions"`
-	// Locations maps every code location that Dagster knows now to the role there.
+	// Locations maps each code location that Dagster knows now to the highest
+	// built-in role held there; it has none at which no such role is held in full.
 	Locations map[string]string `json:"locations"`
 	Session   struct {
 		ExpiresAt time.Time `json:"expires_at"`
