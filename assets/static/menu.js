@@ -21,22 +21,34 @@
 
   // The instance id is "person-access-id": two marks of ours before Dagster's
   // own. The app names most of its caches by it, but not all.
-  const instance = JSON.parse(document.getElementById("initialization-data").textContent).instanceId;
-  const [, person, access, own] = /^([0-9a-f]{16})-([0-9a-f]{16})-(.*)$/.exec(instance);
+  const data = document.getElementById("initialization-data");
+  const page = JSON.parse(data.textContent);
+  const [, person, access, own] = /^([0-9a-f]{16})-([0-9a-f]{16})-(.*)$/.exec(page.instanceId);
   const mark = person + "-" + access;
+  const lastOne = "dagpass" + base; // who was here last
+
+  // soil gives up what is kept for a person: somebody else came, whose answers
+  // an open tab of theirs may have kept, or may yet keep, under their names. So
+  // the next page of theirs uses other names.
+  const soiled = (whom) => "dagpass-soiled-" + whom;
+  const soil = (whom) => localStorage.setItem(soiled(whom), Date.now());
 
   function forget() {
-    const key = "dagpass" + base;
-    const former = localStorage.getItem(key);
+    const former = localStorage.getItem(lastOne);
+    if (former && !former.startsWith(person)) soil(former.slice(0, person.length));
+    const since = localStorage.getItem(soiled(person));
+    const mine = since ? mark + "-" + since : mark;
+    page.instanceId = mine + "-" + own;
+    data.textContent = JSON.stringify(page);
     const names = Object.keys(localStorage);
-    const stale = (name) => own !== "" && name.includes(own) && !name.includes(mark);
+    const stale = (name) => own !== "" && name.includes(own) && !name.includes(page.instanceId);
     names.filter(stale).forEach((name) => localStorage.removeItem(name));
     if (former && !former.startsWith(person)) {
       // Drafts of the launchpad are a person's, whatever they may do today.
       const draft = (name) => name.startsWith("dagster.v2." + base + "-");
       names.filter(draft).forEach((name) => localStorage.removeItem(name));
     }
-    if (former !== mark) empty("idb-lru-cache-v1-MaterializedAssets", () => localStorage.setItem(key, mark));
+    if (former !== mine) empty("idb-lru-cache-v1-MaterializedAssets", () => localStorage.setItem(lastOne, mine));
     indexedDB.databases().then((all) => {
       for (const { name } of all) if (stale(name)) indexedDB.deleteDatabase(name);
     });
@@ -215,14 +227,18 @@
   for (const moment of ["pointerdown", "focus", "click"]) again.addEventListener(moment, aim);
 
   // say shows one notice, or none. It does nothing by itself: somebody may be
-  // typing.
+  // typing. That somebody else is signed in is the last that a page says: it
+  // neither asks nor changes anything as them, and it stays so when its own
+  // person is back, for it may show what is another's.
   let said = "";
+  const over = () => said === "person";
   function say(what) {
-    if (what === said) return;
+    if (what === said || over()) return;
     said = what;
     aim();
     for (const old of notices.querySelectorAll("[role=alert]")) old.remove();
     if (what) notices.append(make("div", { role: "alert", className: "dagpass-notice" }, ...sentences[what]));
+    if (over()) end();
   }
 
   const monitoring = make("div", { role: "status", className: "dagpass-notice dagpass-quiet" },
@@ -254,12 +270,34 @@
   addEventListener("pageshow", (event) => { if (event.persisted) look(); }); // back from another page
   setInterval(lookIfShown, 60000);
 
+  // A page of another person says here that it came, to hidden tabs too.
+  addEventListener("storage", ({ key, newValue }) => {
+    if (key === lastOne && newValue && !newValue.startsWith(person)) look();
+  });
+
   // What the app is told as it polls is the quickest sign that a session ended.
-  window.fetch = (...request) => {
-    const answer = plainFetch(...request);
-    answer.then(({ status }) => { if (status === 401 && said !== "ended") look(); }, () => {});
+  window.fetch = async (...request) => {
+    if (over()) throw new TypeError("Somebody else is signed in.");
+    const answer = await plainFetch(...request);
+    if (over()) throw new TypeError("Somebody else is signed in.");
+    if (answer.status === 401 && said !== "ended") look();
     return answer;
   };
+
+  const sockets = new Set();
+  window.WebSocket = class extends WebSocket {
+    constructor(...to) {
+      super(...to);
+      sockets.add(this);
+      this.addEventListener("close", () => sockets.delete(this));
+      if (over()) this.close();
+    }
+  };
+
+  function end() {
+    sockets.forEach((socket) => socket.close());
+    soil(person);
+  }
 
   // ---- Activity ----------------------------------------------------------------
 
