@@ -190,19 +190,3 @@ func verify(t *testing.T, s *server, who me, assertion string) {
 		t.Errorf("claims %+v", own)
 	}
 }
-
-// attribution runs a team's own run coordinator inside Dagster, which verifies
-// the assertion with the published keys and notes the name on the run.
-func attribution(t *testing.T, w *world) {
-	s := w.serve(t, w.settings(t, w.dagster.URL).with(settings{"LISTEN": "127.0.0.1:" + w.port, "ALB_HEADERS": "true"}))
-	id := signedIn(t, s, "keycloak", parts.Editor).launch(t)
-	run, ok := w.dagster.State(t).Run(id)
-	if !ok {
-		t.Fatalf("Dagster does not know run %q", id)
-	}
-	for _, tag := range []string{"launched/header", "launched/assertion", "launched/alb"} {
-		if run.Tags[tag] != "edda@example.com" {
-			t.Errorf("%s is %q", tag, run.Tags[tag])
-		}
-	}
-}

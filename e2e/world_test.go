@@ -42,6 +42,7 @@ func TestEndToEnd(t *testing.T) {
 		{"the menu in Dagster's page", menu},
 		{"what Dagster learns of people", headers},
 		{"a run carries a verified name", attribution},
+		{"launched by", launchedBy},
 		{"below a path prefix", pathPrefix},
 		{"large and partial downloads", downloads},
 		{"killed under load", killed},
