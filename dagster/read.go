@@ -3,6 +3,7 @@ package dagster
 import (
 	"context"
 	"encoding/json"
+	"hash/maphash"
 	"net/http"
 
 	"github.com/dagpass/dagpass/policy"
@@ -76,7 +77,8 @@ func (c *Call) payload(query, variables json.RawMessage, operationKey string) []
 // saves parsing what the app sends again and again. It is safe for concurrent
 // use.
 type Reader struct {
-	documents *lru.Cache[documentKey, *document]
+	documents *lru.Cache[documentKey, known]
+	seed      maphash.Seed
 	ask       Ask
 	lookups   lookups
 }
@@ -86,18 +88,27 @@ type Reader struct {
 // but status 200 is an error. It is expected to take bounded time.
 type Ask func(ctx context.Context, body []byte) ([]byte, error)
 
+// documentKey finds a document quickly. Two documents may have one, so that it
+// does not tell which it is.
 type documentKey struct {
-	query     string // as it is written in JSON
+	hash      uint64 // of the query
 	named     bool
 	operation string
+}
+
+// known is a document with the query that it was read from, as that is written
+// in JSON.
+type known struct {
+	query string
+	*document
 }
 
 // NewReader makes a Reader with an empty memory, which asks Dagster where an
 // argument names only a run, a backfill, an asset or the like.
 func NewReader(ask Ask) *Reader {
 	// The size is positive, which is all that New can complain about.
-	documents, _ := lru.New[documentKey, *document](cachedDocuments)
-	return &Reader{documents: documents, ask: ask, lookups: newLookups()}
+	documents, _ := lru.New[documentKey, known](cachedDocuments)
+	return &Reader{documents: documents, seed: maphash.MakeSeed(), ask: ask, lookups: newLookups()}
 }
 
 // ReadHTTP reads a request for /graphql that Classify gave the class GraphQL.
@@ -134,12 +145,9 @@ func (r *Reader) call(e envelope) (*Call, error) {
 }
 
 func (r *Reader) document(query json.RawMessage, operation *string) (*document, error) {
-	key := documentKey{query: string(query), named: operation != nil}
-	if key.named {
-		key.operation = *operation
-	}
-	if d, ok := r.documents.Get(key); ok {
-		return d, nil
+	key := r.key(query, operation)
+	if k, ok := r.documents.Get(key); ok && k.query == string(query) {
+		return k.document, nil
 	}
 	var text string
 	if err := json.Unmarshal(query, &text); err != nil {
@@ -147,9 +155,17 @@ func (r *Reader) document(query json.RawMessage, operation *string) (*document, 
 	}
 	d, err := readDocument(text, operation)
 	if err == nil && len(query) <= maxCachedDocument {
-		r.documents.Add(key, d)
+		r.documents.Add(key, known{string(query), d})
 	}
 	return d, err
+}
+
+func (r *Reader) key(query json.RawMessage, operation *string) documentKey {
+	key := documentKey{hash: maphash.Bytes(r.seed, query), named: operation != nil}
+	if key.named {
+		key.operation = *operation
+	}
+	return key
 }
 
 func (c *Call) requireHTTP(method string) error {

@@ -40,6 +40,21 @@ func FuzzStrict(f *testing.F) {
 	})
 }
 
+// A document is known by its text: that two have one hash must not make one of
+// them.
+func TestDocumentsOfOneHash(t *testing.T) {
+	r := NewReader(nil)
+	query := json.RawMessage(`"mutation{setNuxSeen}"`)
+	other, err := r.document(json.RawMessage(`"{version}"`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.documents.Add(r.key(query, nil), known{`"{version}"`, other})
+	if d, err := r.document(query, nil); err != nil || d.kind != Mutation {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
 // reference reads JSON with encoding/json, and of an object gives the members.
 func reference(raw []byte) (map[string]json.RawMessage, error) {
 	d := newDecoder(raw)
