@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/dagpass/dagpass/dagster"
@@ -221,7 +222,7 @@ func (p *Proxy) notReadable(v *visit, err error) *refusal {
 // judge finds out what the visit would change. Where only Dagster knows at which
 // code location that is, Dagster is asked; so whoever may not even read gets no
 // further than admit without it.
-func (p *Proxy) judge(v *visit) (no *refusal) {
+func (p *Proxy) judge(v *visit) *refusal {
 	ctx := v.r.Context()
 	if !v.changes() || !p.mayAsk(models.PrincipalOf(ctx), v.wish) {
 		return nil
@@ -233,6 +234,9 @@ func (p *Proxy) judge(v *visit) (no *refusal) {
 		if v.deeds, err = p.reader.Deeds(ctx, v.call); err != nil {
 			return p.unfit(v, err)
 		}
+	}
+	if ctx.Err() != nil {
+		return clientLeft() // and with them the answers to our questions
 	}
 	p.note(ctx, v.deeds)
 	return nil
@@ -250,18 +254,36 @@ func (p *Proxy) unfit(v *visit, err error) *refusal {
 
 // note tells the log once what an operator should know of.
 func (p *Proxy) note(ctx context.Context, deeds []dagster.Deed) {
+	if i := slices.IndexFunc(deeds, func(d dagster.Deed) bool { return d.Err != nil }); i >= 0 {
+		p.Log.WarnContext(ctx, "code location not known", "field", clip(deeds[i].Field.Name), "error", deeds[i].Err)
+	}
+	var unknown, newer []string
 	for _, d := range deeds {
-		if d.Err != nil {
-			p.Log.WarnContext(ctx, "code location not known", "field", clip(d.Field.Name), "error", d.Err)
-			break
+		switch {
+		case !isUnclassified(d):
+		case dagster.IsKnown(d.Field.Name):
+			newer = append(newer, clip(d.Field.Name))
+		default:
+			unknown = append(unknown, clip(d.Field.Name))
 		}
 	}
-	for _, d := range deeds {
-		if isUnclassified(d) {
-			p.Log.WarnContext(ctx, "mutation not classified", "field", clip(d.Field.Name))
-			p.CountUnclassified()
-		}
+	for range p.list(ctx, "mutations not classified", unknown) {
+		p.CountUnclassified()
 	}
+	p.list(ctx, "mutations with arguments not classified", newer)
+}
+
+// maxListed is how many names of a client's choosing one line of the log holds.
+const maxListed = 10
+
+// list writes names into one line of the log, and tells how many there are.
+func (p *Proxy) list(ctx context.Context, message string, names []string) int {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) > 0 {
+		p.Log.WarnContext(ctx, message, "count", len(names), "fields", names[:min(len(names), maxListed)])
+	}
+	return len(names)
 }
 
 // write puts the operation into the words that go on.

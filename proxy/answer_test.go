@@ -56,7 +56,7 @@ func TestWhatBecameOfAChange(t *testing.T) {
 		"a fault in its place":   {deletion, answer{500, `{"data":null,"errors":[{"path":["deleteRun"]}]}`}, failed("status_500")},
 		"a page":                 {deletion, answer{200, "<html>"}, failed("no_answer")},
 		"nothing":                {deletion, answer{200, ""}, failed("no_answer")},
-		"an answer about else":   {deletion, answer{200, `{"data":{"a":{"dagpass_type":"DeletePipelineRunSuccess"}}}`}, failed("not_run")},
+		"an answer about else":   {deletion, answer{200, `{"data":{"a":{"__typename":"DeletePipelineRunSuccess"}}}`}, failed("not_run")},
 		"a type of the sender's": {deletion, answer{200, `{"data":{"deleteRun":{"__typename":"DeletePipelineRunSuccess","dagpass_type":"PythonError"}}}`}, failed("PythonError")},
 		"launched":               {launchSales, answer{}, []string{aLaunch + " | run-1"}},
 		"two launched": {launchTwo, answer{}, []string{

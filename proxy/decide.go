@@ -42,14 +42,22 @@ func (w wish) everyFieldJudged() bool {
 
 // verdict is what the policy says about a wish.
 type verdict struct {
-	// Decision is the one that counts: the first refusal, else the last want,
+	// judgement is the one that counts: the first refusal, else the last want,
 	// which is the narrowest.
-	policy.Decision
+	judgement
 	// field is the mutation that it is about; empty for the wish as a whole.
 	field string
-	// deeds has a decision for each deed of the wish, in their order: about what
-	// it takes by itself, else about the wish as a whole.
-	deeds []policy.Decision
+	// deeds has a judgement for each deed of the wish, in their order: of what it
+	// takes by itself, else of the wish as a whole.
+	deeds []judgement
+}
+
+// judgement is a decision about one deed.
+type judgement struct {
+	policy.Decision
+	// unplaced tells of a refusal that may come from nothing but that Dagster did
+	// not tell the code location when it was asked.
+	unplaced bool
 }
 
 // decide holds everything that the wish needs against the person's access. One
@@ -59,22 +67,27 @@ func (w wish) decide(who *models.Principal) verdict {
 	if who != nil {
 		access = who.Access
 	}
-	whole := decideAll(access, w.wants())
-	v := verdict{Decision: whole}
+	whole := judgement{Decision: decideAll(access, w.wants())}
+	v := verdict{judgement: whole}
 	for _, deed := range w.deeds {
-		d := decideAll(access, deed.Needs)
+		d := decideDeed(access, deed)
 		if d.Allowed && !whole.Allowed {
 			d = whole
 		}
 		v.deeds = append(v.deeds, d)
 		if v.Allowed {
-			v.Decision, v.field = d, deed.Field.Name
+			v.judgement, v.field = d, deed.Field.Name
 		}
 	}
 	if v.Allowed && !w.judged() {
-		v.Decision = policy.Decision{Want: v.Want, Rule: "not judged"}
+		v.judgement = judgement{Decision: policy.Decision{Want: v.Want, Rule: "not judged"}}
 	}
 	return v
+}
+
+func decideDeed(access policy.Access, deed dagster.Deed) judgement {
+	d := decideAll(access, deed.Needs)
+	return judgement{d, deed.Err != nil && !d.Allowed && d.Location == "" && access.Anywhere(d.Permission)}
 }
 
 // wants is what the wish takes whatever it changes.
@@ -100,7 +113,7 @@ func decideAll(access policy.Access, wants []policy.Want) (d policy.Decision) {
 // unheld is the verdict on a wish that was refused before any permission was
 // looked at.
 func (w wish) unheld() verdict {
-	return verdict{Decision: policy.Decision{Want: policy.Want{Permission: w.route.Need}}}
+	return verdict{judgement: judgement{Decision: policy.Decision{Want: policy.Want{Permission: w.route.Need}}}}
 }
 
 // isUnclassified tells a mutation that Dagpass does not know.

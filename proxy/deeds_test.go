@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -206,8 +207,30 @@ func TestUnclassifiedMutationsAreTold(t *testing.T) {
 		var log bytes.Buffer
 		h := newHouse(t, "", func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 		h.graphql(who, "mutation { newThing "+deletion+" }")
-		same(t, who, []any{h.unknown, strings.Count(log.String(), `"mutation not classified" field=newThing`), len(h.dagster.Changed())}, []any{1, 1, ran})
+		same(t, who, []any{h.unknown, strings.Count(log.String(), `"mutations not classified" count=1 fields=[newThing]`), len(h.dagster.Changed())}, []any{1, 1, ran})
 	}
+}
+
+// However many there are in one request, they take one line.
+func TestManyUnclassifiedMutationsTakeOneLine(t *testing.T) {
+	var log bytes.Buffer
+	h := newHouse(t, "", func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	var many strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&many, "a%d: new%d b%d: new%d ", i, i, i, i)
+	}
+	h.graphql("viewer", "mutation {"+many.String()+"}")
+	same(t, "counted", h.unknown, 20)
+	same(t, "lines", []int{strings.Count(log.String(), "\n"), strings.Count(log.String(), "new")}, []int{1, maxListed})
+}
+
+// A mutation that we know with an argument that we do not is told as that.
+func TestUnclassifiedArgumentsAreTold(t *testing.T) {
+	var log bytes.Buffer
+	h := newHouse(t, "", func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	got := h.graphql("editor", `mutation { reloadWorkspace(hard: true) {__typename} }`)
+	same(t, "told", strings.Contains(got.body, "Dagpass does not know an argument of the mutation reloadWorkspace; it takes the role admin."), true)
+	same(t, "log", []any{h.unknown, strings.Count(log.String(), `"mutations with arguments not classified" count=1 fields=[reloadWorkspace]`)}, []any{0, 1})
 }
 
 // What a client writes into an event is bounded.
@@ -291,6 +314,8 @@ func TestOwnQuestions(t *testing.T) {
 	}
 }
 
+const didNotTell = "Dagster did not tell at which code location this is. Please try again shortly."
+
 // Where Dagster does not tell the code location, a role at one is not enough,
 // whatever it says instead; one in the whole deployment is.
 func TestLookUpsThatFail(t *testing.T) {
@@ -319,12 +344,12 @@ func TestLookUpsThatFail(t *testing.T) {
 				return instead()
 			})
 			got := h.graphql("marketer", `mutation { a: terminateRun(runId: "run-marketing") {__typename} b: terminateRun(runId: "run-marketing") {__typename} }`)
-			told := 1
-			if name == "another run" {
-				told = 0 // an answer, and not about what was asked
-			}
-			same(t, "the marketer's", []any{len(h.dagster.Changed()), strings.Contains(got.body, "You may not do this: it takes the role launcher.")}, []any{0, true})
-			same(t, "lines", strings.Count(log.String(), "code location not known"), told)
+			same(t, "the marketer's", []any{len(h.dagster.Changed()), strings.Contains(got.body, didNotTell)}, []any{0, true})
+			same(t, "trail", h.trail()[0], "dagster.mutation | refused | terminateRun | run run-marketing | terminate_pipeline_execution | no grant | location_unknown")
+			same(t, "lines", strings.Count(log.String(), "code location not known"), 1)
+			got = h.graphql("viewer", `mutation { terminateRun(runId: "run-marketing") {__typename} }`)
+			same(t, "the viewer's", strings.Contains(got.body, "You may not do this: it takes the role launcher."), true)
+			same(t, "trail", h.trail()[2], "dagster.mutation | refused | terminateRun | run run-marketing | terminate_pipeline_execution | no grant | permission_missing")
 			h.graphql("launcher", `mutation { terminateRun(runId: "run-marketing") {__typename} }`)
 			same(t, "the launcher's", len(h.dagster.Changed()), 1)
 		})
@@ -351,8 +376,24 @@ func TestLookUpsThatHang(t *testing.T) {
 	got := h.graphql("marketer", `mutation { terminateRun(runId: "run-marketing") {__typename} }`)
 	same(t, "waited", time.Since(began) < askTime, true)
 	close(release)
-	same(t, "refused", strings.Contains(got.body, "it takes the role launcher."), true)
+	same(t, "refused", strings.Contains(got.body, didNotTell), true)
 	same(t, "changes", len(h.dagster.Changed()), 0)
+}
+
+// Whoever leaves while Dagster is asked where something is was not refused, and
+// nothing goes on.
+func TestWhoLeavesDuringALookUp(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	h := newHouse(t, "", nil)
+	h.dagster.Instead(func(r dagstertest.Request) (int, string) {
+		close(asked)
+		<-release
+		return 500, "no"
+	})
+	h.leave("mutation {"+deletion+"}", asked)
+	<-h.returned
+	close(release)
+	same(t, "trail", []any{len(h.trail()), len(h.dagster.Changed())}, []any{0, 0})
 }
 
 // The label of whoever launches is what Dagster gets.

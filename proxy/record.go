@@ -6,13 +6,15 @@ import (
 
 	"github.com/dagpass/dagpass/dagster"
 	"github.com/dagpass/dagpass/models"
-	"github.com/dagpass/dagpass/policy"
 )
 
 // Reasons that an event of ours may give. An answer's own are GraphQL types and
 // statuses.
 const (
 	permissionMissing = "permission_missing"
+	// locationUnknown marks what may have been allowed at the code location that
+	// Dagster did not tell.
+	locationUnknown = "location_unknown"
 	// refusedTogether marks what would have been allowed had it come alone.
 	refusedTogether = "refused_together"
 	// wouldHaveRefused marks what monitor mode let pass.
@@ -22,7 +24,7 @@ const (
 // entry is an event to be: one for each deed of a wish, so that each can be
 // found by what it changes and has the permission and the rule that decided.
 type entry struct {
-	policy.Decision
+	judgement
 	field           dagster.Field
 	operation       string
 	target          *models.Target
@@ -56,6 +58,8 @@ func (p *Proxy) recordRefused(ctx context.Context, w wish, v verdict, reason str
 		case reason != "":
 		case all[i].Allowed:
 			all[i].reason = refusedTogether
+		case all[i].unplaced:
+			all[i].reason = locationUnknown
 		default:
 			all[i].reason = permissionMissing
 		}
@@ -104,8 +108,8 @@ func (w wish) entries(v verdict) []entry {
 		if e.operation == "" {
 			e.operation = w.reportKind()
 		}
-		if e.Decision = v.Decision; i < len(v.deeds) {
-			e.Decision = v.deeds[i]
+		if e.judgement = v.judgement; i < len(v.deeds) {
+			e.judgement = v.deeds[i]
 		}
 		all = append(all, e)
 	}
@@ -113,7 +117,7 @@ func (w wish) entries(v verdict) []entry {
 		return all
 	}
 	for _, operation := range w.operations() {
-		all = append(all, entry{Decision: v.Decision, operation: operation, target: w.target(), folds: !w.changes()})
+		all = append(all, entry{judgement: v.judgement, operation: operation, target: w.target(), folds: !w.changes()})
 	}
 	return all
 }

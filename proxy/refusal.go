@@ -80,11 +80,18 @@ func notAllowed(w wish, v verdict) *refusal {
 
 // missing says what would have been enough, and where.
 func missing(v verdict) string {
-	if v.Missing == policy.None {
+	switch {
+	case v.unplaced:
+		return "Dagster did not tell at which code location this is. Please try again shortly."
+	case v.Missing == policy.None:
 		return "You may not do this."
 	}
 	text := "it takes the role " + string(v.Missing)
-	if v.Permission == policy.UnclassifiedMutation {
+	switch {
+	case v.Permission != policy.UnclassifiedMutation:
+	case dagster.IsKnown(v.field):
+		text = "Dagpass does not know an argument of the mutation " + v.field + "; " + text
+	default:
 		text = "Dagpass does not know the mutation " + clip(v.field) + "; " + text
 	}
 	if v.Location != "" {
@@ -114,6 +121,15 @@ func dagsterDown(cause error) *refusal {
 		outcome: outcomeFailed, status: http.StatusBadGateway, retry: retryAfter, cause: cause,
 		code: "dagster_unreachable", title: "Dagster is not answering",
 		message: "The Dagster webserver could not be reached. This will be tried again.",
+	}
+}
+
+// clientLeft ends what nobody waits for any more. Its words are for the access
+// log.
+func clientLeft() *refusal {
+	return &refusal{
+		outcome: outcomeFailed, status: http.StatusBadGateway,
+		code: "client_left", title: "Not passed on", message: "The request was given up.",
 	}
 }
 
