@@ -92,9 +92,9 @@ func (s *Service) Still(ctx context.Context, p *models.Principal) (*models.Princ
 	return s.principal(p.TokenHash, session, user, identity), nil
 }
 
-// Touch notes activity: input, a page load or a mutation, not the polling of an open
-// tab. It writes at most once a minute; a failure costs the person nothing but
-// idle time, so it is logged and let go.
+// Touch notes activity: input, a page load or a mutation, not the polling of an
+// open tab. It writes at most once a minute; a failure costs the person nothing
+// but idle time, so it is logged and let go.
 func (s *Service) Touch(ctx context.Context, p *models.Principal) {
 	now := s.Now()
 	hit, ok := s.sessions.Get(p.TokenHash)
