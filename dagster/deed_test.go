@@ -551,8 +551,8 @@ var attackRows = []deedRow{
 		[]string{"stopSensor sensor o-watcher::s-watcher @marketing,sales: edit_sensor@marketing edit_sensor@sales"},
 	},
 	{
-		"a second part of two schedules", `mutation{stopRunningSchedule(id:"o-same::s-same"){__typename}}`, "",
-		[]string{"stopRunningSchedule schedule o-same::s-same @marketing,sales: stop_running_schedule@marketing stop_running_schedule@sales"},
+		"a second part of two schedules", `mutation{stopRunningSchedule(id:"o-other::s-same"){__typename}}`, "",
+		[]string{"stopRunningSchedule schedule o-other::s-same @marketing,sales: stop_running_schedule@marketing stop_running_schedule@sales"},
 	},
 	{"a second part that nobody knows", `mutation{stopSensor(id:"o-watcher::s-old"){__typename}}`, "", []string{"stopSensor sensor o-watcher::s-old: edit_sensor@* stop_running_schedule@*"}},
 	{"an id of one part", `mutation{stopSensor(id:"watcher"){__typename}}`, "", []string{"stopSensor sensor watcher: edit_sensor@* stop_running_schedule@*"}},
