@@ -18,6 +18,12 @@ const (
 	// away by that, see dagster.Outgoing.
 	maxTold    = 16 << 20
 	maxTrimmed = 32 << 20
+	// maxHeld is what all answers together hold of memory until their clients have
+	// read them, in bytes. Beyond it they pass as they come, too.
+	maxHeld = 128 << 20
+	// maxNotRun is the largest answer by which Dagster says that it ran nothing, in
+	// bytes.
+	maxNotRun = 1 << 20
 	// firstRead is what is set aside at most for a body whose length is
 	// announced, in bytes.
 	firstRead = 64 << 10
@@ -39,7 +45,7 @@ func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || t.v.out == nil || !t.v.out.Edits || res.StatusCode != http.StatusBadRequest {
 		return res, err
 	}
-	body, err := readAnswer(res, maxTold)
+	body, err := readAnswer(res, maxNotRun)
 	res.Body = rejoined{io.MultiReader(bytes.NewReader(body), res.Body), res.Body}
 	if err != nil || !dagster.NotRun(body) {
 		return res, err
@@ -74,10 +80,14 @@ func (t *trip) edit(res *http.Response) error {
 	if t.changes() {
 		limit = maxTold
 	}
+	if !t.hold(res, int64(limit)) {
+		return nil
+	}
 	body, err := readAnswer(res, limit)
 	if err != nil {
 		return errors.Join(errBrokenAnswer, err)
 	}
+	t.release(t.held - int64(len(body)))
 	if len(body) > limit {
 		res.Body = rejoined{io.MultiReader(bytes.NewReader(body), res.Body), res.Body}
 		return nil
@@ -86,6 +96,31 @@ func (t *trip) edit(res *http.Response) error {
 	body, t.results = t.v.out.Answer(body)
 	replaceBody(res, body)
 	return nil
+}
+
+// hold sets memory aside for an answer: for as much of it as is announced, or
+// for as much as is read at most.
+func (t *trip) hold(res *http.Response, limit int64) bool {
+	size := res.ContentLength
+	if size < 0 {
+		size = limit
+	}
+	if size > limit {
+		return false
+	}
+	if t.room.Add(-size) < 0 {
+		t.room.Add(size)
+		t.Log.WarnContext(t.v.r.Context(), "too many answers wait for their clients: one is not read")
+		return false
+	}
+	t.held = size
+	return true
+}
+
+// release gives back memory that was set aside.
+func (t *trip) release(size int64) {
+	t.held -= size
+	t.room.Add(size)
 }
 
 func readAnswer(res *http.Response, limit int) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -171,6 +172,57 @@ func TestAnswersTooLargeToRead(t *testing.T) {
 		same(t, "whole", got.body == body, true)
 		same(t, "trail", h.trail()[1], "dagster.mutation | ok | deleteRun | run run-sales | delete_pipeline_run | grant 3 | answer_unread")
 	}
+}
+
+// Clients that do not read hold no more than there is room for: what is beyond
+// it passes as Dagster gave it.
+func TestAnswersBeyondTheRoom(t *testing.T) {
+	for name, row := range map[string]struct {
+		room    int64
+		chunked bool
+		trail   string
+		trimmed bool
+	}{
+		"room":                      {maxHeld, false, "ok | setNuxSeen | read | grant 1", true},
+		"room, length unknown":      {maxHeld, true, "ok | setNuxSeen | read | grant 1", true},
+		"too little":                {20, false, "ok | setNuxSeen | read | grant 1 | answer_unread", false},
+		"too little for any length": {maxTold - 1, true, "ok | setNuxSeen | read | grant 1 | answer_unread", false},
+	} {
+		h := at(t, func(w http.ResponseWriter, r *http.Request) {
+			body := `{"data":{"setNuxSeen":true,"permissions":[{"dagpass_permission":"start_schedule","value":true}]}}`
+			if row.chunked {
+				w.Header().Set("Transfer-Encoding", "chunked")
+			}
+			_, _ = io.WriteString(w, body)
+		})
+		h.room.Store(row.room)
+		got := h.graphql("viewer", `{permissions {permission value}}`)
+		<-h.returned
+		same(t, name+", trimmed", !strings.Contains(got.body, `"value":true`), row.trimmed)
+		h.graphql("viewer", "mutation {setNuxSeen}")
+		<-h.returned
+		same(t, name+", trail", h.trail()[1], "dagster.mutation | "+row.trail)
+		same(t, name+", room afterwards", h.room.Load(), row.room)
+	}
+}
+
+// The room is taken until the client has read, or is gone.
+func TestTheRoomIsTakenUntilTheClientHasRead(t *testing.T) {
+	const size = 20 << 20 // more than fits between the client and us
+	h := at(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		_, _ = io.WriteString(w, `{"data":{}}`+strings.Repeat(" ", size-len(`{"data":{}}`)))
+	})
+	r, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, h.front.URL+"/graphql?query="+url.QueryEscape(`{permissions {value}}`), nil)
+	r.AddCookie(&http.Cookie{Name: "dagpass", Value: "viewer"})
+	res, err := h.front.Client().Transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "room while it waits", h.room.Load(), maxHeld-size)
+	_ = res.Body.Close()
+	<-h.returned
+	same(t, "room afterwards", h.room.Load(), maxHeld)
 }
 
 // An answer that breaks off is nobody's success: not for whoever waits for it,

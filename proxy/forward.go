@@ -26,6 +26,8 @@ type trip struct {
 	failure string
 	// results are what Dagster's answer says of a change; nil if it was not read.
 	results []dagster.Result
+	// held is what the answer takes of the proxy's room, in bytes.
+	held int64
 	// whole tells that the answer went out to its end.
 	whole bool
 }
@@ -210,6 +212,7 @@ func (t *trip) unanswered(w http.ResponseWriter, _ *http.Request, err error) {
 // returned closes the books on a trip. What became of a change is told by
 // Dagster's status, also where the client did not wait for the rest.
 func (t *trip) returned(ctx context.Context) {
+	t.release(t.held)
 	outcome := outcomeForwarded
 	if !t.whole {
 		outcome = outcomeFailed

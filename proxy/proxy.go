@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"sync/atomic"
 	"time"
 
 	"github.com/dagpass/dagpass/dagster"
@@ -63,6 +64,7 @@ type Proxy struct {
 	dialer    *http.Client
 	times     socketTimes
 	patience  time.Duration // with Dagster, for questions of our own
+	room      atomic.Int64  // for answers that wait for their clients, in bytes
 }
 
 // New makes a Proxy. The principal of a request is looked for in its context,
@@ -75,6 +77,7 @@ func New(c Config) (*Proxy, error) {
 		return nil, errors.New("proxy: no upstream")
 	}
 	p := &Proxy{Config: c, transport: c.Upstream.newTransport(), times: defaultTimes, patience: askTime}
+	p.room.Store(maxHeld)
 	p.reader = dagster.NewReader(p.ask)
 	p.checks = p.door()
 	p.forwarder = p.newForwarder()
