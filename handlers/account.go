@@ -36,7 +36,8 @@ func (s *Server) rolesAt(ctx context.Context, a policy.Access) map[string]string
 	if s.Locations == nil {
 		return roles
 	}
-	ctx, cancel := context.WithTimeout(ctx, locationsWithin)
+	// The answer is for everybody who waits for it, whoever asked and left.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), locationsWithin)
 	defer cancel()
 	for _, location := range s.Locations(ctx) {
 		if role := a.RoleAt(location); role != policy.None {

@@ -31,21 +31,27 @@ func ParseLabel(s string) (Label, bool) {
 
 // RunLabel is the label of a person: the address that the provider verified,
 // else the name, else the id of the account. A name is whatever the person
-// chose; who it was beyond doubt stands in the audit trail. The label is plain
+// chose; where addresses are expected it is not taken for one. Who it was beyond
+// doubt stands in the audit trail. The label is plain
 // text of at most 256 bytes and never empty.
 func (s *Service) RunLabel(l Label, p *models.Principal) string {
-	email := ""
+	email, name := "", plain(p.User.Name)
 	if p.Identity.Claims.EmailVerified {
-		email = p.Identity.Claims.Email
+		email = plain(p.Identity.Claims.Email)
 	}
-	switch l {
-	case LabelPseudonym:
+	switch {
+	case l == LabelPseudonym:
 		return s.Keys.pseudonym(p.User.ID)
-	case LabelName:
+	case l == LabelName:
 		email = ""
+	case strings.ContainsAny(name, ats):
+		name = ""
 	}
-	return cmp.Or(plain(email), plain(p.User.Name), p.User.ID)
+	return cmp.Or(email, name, p.User.ID)
 }
+
+// ats are what looks like the sign in an address.
+const ats = "@\uff20\ufe6b"
 
 // pseudonym tells people apart without telling who they are: it is the same at
 // every replica and after every restart, and cannot be computed without the

@@ -128,10 +128,32 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 // locations lists Dagster's code locations for our own pages, which can do
 // without.
 func (a *app) locations(door *proxy.Proxy) func(context.Context) []string {
-	return func(ctx context.Context) []string {
+	return patient(now, func(ctx context.Context) ([]string, error) {
 		names, err := door.Locations(ctx)
 		if err != nil {
 			a.log.WarnContext(ctx, "code locations not known", "error", err)
+		}
+		return names, err
+	})
+}
+
+// askAgainAfter is how long a Dagster that did not answer is left alone.
+const askAgainAfter = 5 * time.Second
+
+// patient asks once for all who want to know at the same time, and does not ask
+// again for a while after a failure.
+func patient(now func() time.Time, ask func(context.Context) ([]string, error)) func(context.Context) []string {
+	var one sync.Mutex
+	var next time.Time
+	return func(ctx context.Context) []string {
+		one.Lock()
+		defer one.Unlock()
+		if now().Before(next) {
+			return nil
+		}
+		names, err := ask(ctx)
+		if err != nil {
+			next = now().Add(askAgainAfter)
 		}
 		return names
 	}

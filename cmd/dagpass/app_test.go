@@ -366,6 +366,32 @@ func TestLocationsAreKnown(t *testing.T) {
 	}
 }
 
+// A Dagster that hangs is asked once, however many want to know.
+func TestWhoDoesNotAnswerIsLeftAlone(t *testing.T) {
+	at, asked, silent := time.Unix(0, 0), 0, errors.New("no answer")
+	locations := patient(func() time.Time { return at }, func(context.Context) ([]string, error) {
+		asked++
+		return []string{"a"}, silent
+	})
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() { locations(context.Background()) })
+	}
+	all.Wait()
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+	at, silent = at.Add(askAgainAfter), nil
+	for range 2 {
+		if names := locations(context.Background()); len(names) != 1 {
+			t.Errorf("%v", names)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
 // The verbs act on the database that a server uses, by the same rules.
 func TestUserVerbs(t *testing.T) {
 	storetest.EachURL(t, func(t *testing.T, database string) {
