@@ -102,6 +102,21 @@ func TestRunsOfTooManyAssets(t *testing.T) {
 	}
 }
 
+// Each backfill takes a field of a query.
+func TestTagsOfTooManyBackfills(t *testing.T) {
+	for n, want := range map[int]string{
+		100: "launchRun job a @sales: launch_pipeline_execution@sales",
+		101: "launchRun job a: launch_pipeline_execution@*",
+	} {
+		tags := joined(numbered("later-", n), func(id string) string { return `{"key":"dagster/backfill","value":"` + id + `"}` })
+		o := new(oracle)
+		got := deeds(t, dagster.NewReader(o.ask), `mutation($t:[ExecutionTag!]){launchRun(executionParams:{selector:{`+atSales+`,jobName:"a"},executionMetadata:{tags:$t}}){__typename}}`, `{"t":[`+tags+`]}`)
+		if len(got) != 1 || got[0] != want || len(o.asked) > 0 != (n == 100) {
+			t.Errorf("%d backfills: %q, asked %v", n, got, o.asked)
+		}
+	}
+}
+
 // What is remembered is small.
 func TestRunsOfManyAssetsAreNotRemembered(t *testing.T) {
 	for n, want := range map[int]int{50: 1, 51: 2} {

@@ -25,6 +25,10 @@ const (
 	// have taken its place.
 	keptAnswers   = 4_000
 	maxKeptAssets = 50
+	// maxBackfills bounds the backfills that Dagster is asked about at once, each
+	// by a field of its own. A request has no more root fields than half of that;
+	// the others are in tags.
+	maxBackfills = 100
 )
 
 // memory keeps answers of Dagster for a while. It is safe for concurrent use.
@@ -266,6 +270,9 @@ func (a backfillAnswer) place() whereabouts {
 
 func (r *Reader) findBackfills(ctx context.Context, ids []string) (map[string]whereabouts, error) {
 	return r.lookups.backfills.find(ids, func(missing []string) (map[string]whereabouts, error) {
+		if len(missing) > maxBackfills {
+			return nil, fmt.Errorf("%d backfills are too many to ask for", len(missing))
+		}
 		text, variables := backfillsQuery(missing)
 		answers := map[string]backfillAnswer{}
 		if err := r.query(ctx, text, variables, &answers); err != nil {
