@@ -100,6 +100,11 @@ const (
 // lead to one host.
 const maxIdle = 1024
 
+// writeBuffer holds a request with the largest queries of Dagster's app, in
+// bytes, so that each goes out at once. Go's default of half of that makes a
+// tenth more work of them.
+const writeBuffer = 8 << 10
+
 // newTransport keeps as many idle connections as there are busy clients. The
 // default of two per host makes every other request dial.
 func (u Upstream) newTransport() *http.Transport {
@@ -116,6 +121,7 @@ func (u Upstream) newTransport() *http.Transport {
 		MaxIdleConns:        maxIdle,
 		MaxIdleConnsPerHost: maxIdle,
 		IdleConnTimeout:     idleTimeout,
+		WriteBufferSize:     writeBuffer,
 		DisableCompression:  true, // what the client accepts is what Dagster is asked for
 	}
 }
