@@ -152,8 +152,8 @@ func (t *trip) receive(res *http.Response) error {
 	if h.Get("Cache-Control") == "" {
 		h["Cache-Control"] = private
 	}
-	if t.call != nil {
-		h["Cache-Control"] = noStore // it is an answer to one person
+	if t.call != nil || t.route.Sandbox {
+		h["Cache-Control"] = noStore // it is for one person, and the next one has the same browser
 	}
 	protect(h, t.route.Sandbox)
 	if t.route.Class == dagster.Page {

@@ -149,11 +149,11 @@ func TestAnswersAreGuarded(t *testing.T) {
 			"style-src 'unsafe-inline' 'self' 'unsafe-eval';, frame-ancestors 'self'", "nosniff", "no-store"},
 		"/_next/a.js":                      {"frame-ancestors 'self'", "", "private"},
 		"/server_info":                     {"frame-ancestors 'self'", "", "private"},
-		"/logs/a/out":                      {"sandbox, frame-ancestors 'self'", "nosniff", "private"},
-		"/download_debug/1":                {"sandbox, frame-ancestors 'self'", "nosniff", "private"},
-		"/notebook?path=a.ipynb":           {"sandbox, frame-ancestors 'self'", "nosniff", "private"},
-		"/dagit/notebook?path=a.ipynb":     {"sandbox, frame-ancestors 'self'", "nosniff", "private"},
-		"/notebook?path=not-a-notebook.md": {"sandbox, frame-ancestors 'self'", "nosniff", "private"},
+		"/logs/a/out":                      {"sandbox, frame-ancestors 'self'", "nosniff", "no-store"},
+		"/download_debug/1":                {"sandbox, frame-ancestors 'self'", "nosniff", "no-store"},
+		"/notebook?path=a.ipynb":           {"sandbox, frame-ancestors 'self'", "nosniff", "no-store"},
+		"/dagit/notebook?path=a.ipynb":     {"sandbox, frame-ancestors 'self'", "nosniff", "no-store"},
+		"/notebook?path=not-a-notebook.md": {"sandbox, frame-ancestors 'self'", "nosniff", "no-store"},
 	} {
 		got := h.do("admin", "GET", target, "")
 		same(t, target, got.Header.Values("Content-Security-Policy"), []string{want.csp})

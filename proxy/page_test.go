@@ -120,3 +120,16 @@ func TestMarks(t *testing.T) {
 		seen[first.body] = row.who
 	}
 }
+
+// A log that one person read is not in the browser for the next one: without a
+// word of ours a browser keeps what has a Last-Modified for as long as it likes
+// (RFC 9111 §4.2.2).
+func TestContentIsNotKept(t *testing.T) {
+	for _, path := range []string{"/logs/a/b.out", "/notebook?path=a.ipynb", "/download_debug/1"} {
+		for _, theirs := range []string{"", "public, max-age=60"} {
+			h := sends(t, "text", "Last-Modified", "Mon, 02 Nov 2026 10:00:00 GMT", "Cache-Control", theirs)
+			got := h.do("admin", "GET", path, "")
+			same(t, path, []any{got.StatusCode, got.Header.Get("Cache-Control")}, []any{200, "no-store"})
+		}
+	}
+}
