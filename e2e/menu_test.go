@@ -306,6 +306,7 @@ func (m *menuWorld) forgets(t *testing.T) {
 	page.Await("the app keeps its assets", kept("MaterializedAssets", "atlantis"))
 	const draft = "dagster.v2.-sales-__repository__-counting"
 	page.Evaluate(`localStorage.setItem("` + draft + `", '{"sessions":{},"current":"mine"}')`)
+	page.Evaluate(`localStorage.setItem("kept", "x".repeat(` + restOfStorage + `))`) // and no note can be taken
 	editor := page.Evaluate(mark)
 
 	defer m.release()
@@ -349,6 +350,10 @@ const (
 	instance = `JSON.parse(document.getElementById("initialization-data").textContent).instanceId`
 	mark     = instance + `.slice(0, 33)`
 )
+
+// restOfStorage is how many letters fit into what is left of local storage, under
+// the name "kept".
+const restOfStorage = `(5 << 20) - "kept".length - Object.entries(localStorage).reduce((n, [k, v]) => n + k.length + v.length, 0)`
 
 // kept asks whether a database of the browser with a name like this one holds a
 // word.

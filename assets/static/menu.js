@@ -31,24 +31,32 @@
   // an open tab of theirs may have kept, or may yet keep, under their names. So
   // the next page of theirs uses other names.
   const soiled = (whom) => "dagpass-soiled-" + whom;
-  const soil = (whom) => localStorage.setItem(soiled(whom), Date.now());
+  const soil = (whom) => keep(soiled(whom), Date.now());
+
+  function keep(name, value) {
+    try {
+      localStorage.setItem(name, value);
+    } catch {
+      // It is full. What was not noted here is done again by the next page.
+    }
+  }
 
   function forget() {
     const former = localStorage.getItem(lastOne);
-    if (former && !former.startsWith(person)) soil(former.slice(0, person.length));
-    const since = localStorage.getItem(soiled(person));
-    const mine = since ? mark + "-" + since : mark;
-    page.instanceId = mine + "-" + own;
-    data.textContent = JSON.stringify(page);
     const names = Object.keys(localStorage);
-    const stale = (name) => own !== "" && name.includes(own) && !name.includes(page.instanceId);
-    names.filter(stale).forEach((name) => localStorage.removeItem(name));
     if (former && !former.startsWith(person)) {
       // Drafts of the launchpad are a person's, whatever they may do today.
       const draft = (name) => name.startsWith("dagster.v2." + base + "-");
       names.filter(draft).forEach((name) => localStorage.removeItem(name));
+      soil(former.slice(0, person.length));
     }
-    if (former !== mine) empty("idb-lru-cache-v1-MaterializedAssets", () => localStorage.setItem(lastOne, mine));
+    const since = localStorage.getItem(soiled(person));
+    const mine = since ? mark + "-" + since : mark;
+    page.instanceId = mine + "-" + own;
+    data.textContent = JSON.stringify(page);
+    const stale = (name) => own !== "" && name.includes(own) && !name.includes(page.instanceId);
+    names.filter(stale).forEach((name) => localStorage.removeItem(name));
+    if (former !== mine) empty("idb-lru-cache-v1-MaterializedAssets", () => keep(lastOne, mine));
     indexedDB.databases().then((all) => {
       for (const { name } of all) if (stale(name)) indexedDB.deleteDatabase(name);
     });
