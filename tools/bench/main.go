@@ -1,20 +1,26 @@
 // Command bench measures what stands between a browser and Dagster: how many
-// requests per second pass, how long they take, and how much memory that costs.
+// requests per second pass, how long they take, and how much processor and memory
+// that costs.
 //
-//	wrk ─▶ direct | plain | tuned | nginx | dagpass ─▶ upstream (1 KB answers)
+//	few, many   wrk ─▶ direct | plain | tuned | nginx | dagpass ─▶ upstream (1 KB answers)
+//	reading     wrk ─▶ dagpass | unread, the same without reading ─▶ upstream
+//	trimming    wrk as admin | viewer | editor ─▶ dagpass ─▶ upstream (1 MB answers)
+//	launching   wrk ─▶ dagpass ─▶ upstream, which is asked about the run | was asked before
+//	socket      a client ◀─ direct | plain | nginx | dagpass ◀─ upstream (1,000 messages/s)
 //
-// Each contender is a process of its own, all of them run at once, and only the
-// one that is measured gets requests. A round measures every contender once, in
-// an order that moves on by one each round; figures are medians over the
-// rounds, and ratios are taken within a round before their median is.
+// In each section, processes have just started, and only the one that is measured
+// gets requests. A round measures every contender once, in an order that moves on
+// by one each round; figures are medians over the rounds, and ratios are taken
+// within a round before their median is.
 //
 // The upstream and the two bare proxies are this program again, started with
-// -as. Dagpass is the binary that is released, with a session that came from a
-// real sign-in at an OpenID provider in this process. The result is written to
-// docs/benchmarks.md.
+// -as. Dagpass is the binary that is released, with sessions that came from real
+// sign-ins at an OpenID provider in this process; unread is made of the same
+// sources, of which the calls that read are cut out on the way into the compiler.
+// The result is written to docs/benchmarks.md.
 //
 // Neighbours: providers/demoidp is the provider; nothing else of the product is
-// imported.
+// imported. The largest query of Dagster's app is in dagster/testdata.
 package main
 
 import (
@@ -31,8 +37,10 @@ import (
 type options struct {
 	// root is the checkout; out is where the report goes, from there.
 	root, out string
-	rounds    int
-	duration  time.Duration
+	// only names a section, if not all shall be measured.
+	only     string
+	rounds   int
+	duration time.Duration
 	// log is where access logs are written.
 	log string
 	// as and upstream make this process a part of the benchmark.
@@ -43,13 +51,17 @@ func main() {
 	var o options
 	flag.StringVar(&o.root, "root", "../..", "the checkout")
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "where the report goes, from the root; - for standard output")
-	flag.IntVar(&o.rounds, "rounds", 9, "how often each contender is measured")
+	flag.StringVar(&o.only, "only", "", "measure one section and print it: few, many, reading, trimming, launching or socket")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often each contender is measured")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "how long a measurement takes")
 	flag.StringVar(&o.log, "log", "/dev/null", "where access logs are written; the default leaves the disk out of the figures")
 	flag.StringVar(&o.as, "as", "", "be a part of the benchmark: upstream, plain or tuned")
 	flag.StringVar(&o.listen, "listen", "", "for -as: the address to listen on")
 	flag.StringVar(&o.upstream, "upstream", "", "for -as plain and tuned: where to pass requests on to")
 	flag.Parse()
+	if o.only != "" {
+		o.out = "-"
+	}
 	do := run
 	if o.as != "" {
 		do = part

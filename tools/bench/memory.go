@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // watchEvery is how often memory is looked at.
@@ -57,19 +58,16 @@ func family(pid int) []string {
 	return append(strings.Fields(string(children)), strconv.Itoa(pid))
 }
 
-// processor is the time that a process and its children have used, ours and
-// the kernel's on their behalf, in seconds.
+// processor is the time that a process and its children have used, the kernel's
+// share included, in seconds. It is exact, which the ticks of /proc are not.
 func processor(pid int) (sum float64) {
-	const ticks = 100 // per second, on every Linux that Go runs on (USER_HZ)
+	const wholeProcess = 2 // CPUCLOCK_SCHED, as clock_getcpuclockid(3) makes it
 	for _, id := range family(pid) {
-		stat, _ := os.ReadFile("/proc/" + id + "/stat")
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		for i, number := range strings.Fields(rest) {
-			if i == 11 || i == 12 { // utime and stime, proc(5)
-				n, _ := strconv.ParseFloat(number, 64)
-				sum += n / ticks
-			}
-		}
+		var t syscall.Timespec
+		n, _ := strconv.Atoi(id)
+		// Of a process that is gone the time stays zero.
+		_, _, _ = syscall.Syscall(syscall.SYS_CLOCK_GETTIME, uintptr(^n<<3|wholeProcess), uintptr(unsafe.Pointer(&t)), 0)
+		sum += time.Duration(t.Nano()).Seconds()
 	}
 	return sum
 }

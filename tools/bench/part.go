@@ -2,16 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 )
-
-// answerSize is the size of an answer's body, in bytes.
-const answerSize = 1024
 
 // part is what this program is when it is started with -as.
 func part(o options) error {
@@ -19,33 +14,12 @@ func part(o options) error {
 	if err != nil {
 		return err
 	}
-	handlers := map[string]http.Handler{"upstream": http.HandlerFunc(answer), "plain": plain(target), "tuned": tuned(target)}
+	handlers := map[string]http.Handler{"upstream": newUpstream(), "plain": plain(target), "tuned": tuned(target)}
 	h, ok := handlers[o.as]
 	if !ok {
 		return errors.New("there is no part " + o.as)
 	}
 	return http.ListenAndServe(o.listen, h)
-}
-
-var (
-	script = []byte(strings.Repeat("a line of a script of about 32 b\n", answerSize/32)[:answerSize])
-	data   = fmt.Appendf(nil, `{"data":{"text":%q}}`, strings.Repeat("x", answerSize-len(`{"data":{"text":""}}`)))
-)
-
-// answer is the upstream: a file for GET, the result of an operation for POST.
-// /whoami repeats the headers that tell who asks, so that it can be checked
-// that they are sent.
-func answer(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path == "/whoami":
-		fmt.Fprintln(w, r.Header.Get("X-Forwarded-Email"), len(r.Header.Get("X-Dagpass-Assertion")))
-	case r.Method == http.MethodPost:
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(data)
-	default:
-		w.Header().Set("Content-Type", "text/javascript")
-		_, _ = w.Write(script)
-	}
 }
 
 // plain is what the documentation of httputil shows.

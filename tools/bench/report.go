@@ -20,14 +20,15 @@ type report struct {
 	Log                                                       string
 	Rounds                                                    int
 	Duration                                                  time.Duration
-	Contenders                                                []row
-	Tables                                                    []table
 	Goals                                                     []goal
+	// Tables are by section.
+	Tables  map[string][]table
+	Streams []streamRow
 }
 
 type table struct {
-	Title string
-	Rows  []row
+	Title, Base string
+	Rows        []row
 }
 
 type row struct {
@@ -35,26 +36,17 @@ type row struct {
 	Errors                                                                int
 }
 
-// goal is a figure that we mean to keep.
-type goal struct {
-	What, Wanted, Reached string
-	Kept                  bool
-}
-
-const (
-	wantedRatio    = 1.8
-	wantedMemory32 = 32 // MB resident, at 32 connections
-	wantedMemory   = 75 // MB resident, at 500
-)
-
 func (b *bench) write() error {
 	r := report{
 		Date: time.Now().Format(time.DateOnly), Commit: b.machine.commit, Hardware: b.machine.hardware, System: b.machine.system,
 		Programs: b.machine.programs, Load: b.machine.load, LoadAfter: loadAverage(), Log: b.log, Rounds: b.rounds, Duration: b.duration,
-		Tables: b.tables(), Goals: b.goals(),
+		Tables: map[string][]table{}, Streams: b.streamRows(),
 	}
-	for _, one := range b.results[:contenders] {
-		r.Contenders = append(r.Contenders, row{Name: one.contender.name, About: one.contender.about, Log: yes(one.contender.logs)})
+	for _, t := range b.trials {
+		r.Tables[t.section] = append(r.Tables[t.section], t.table())
+		if t.goals != nil {
+			r.Goals = append(r.Goals, t.goals(t)...)
+		}
 	}
 	var text strings.Builder
 	if err := template.Must(template.New("report").Parse(reportText)).Execute(&text, r); err != nil {
@@ -74,40 +66,35 @@ func yes(b bool) string {
 	return "no"
 }
 
-// tables makes one for each kind of load; results stand in this order.
-func (b *bench) tables() (all []table) {
-	for results := range slices.Chunk(b.results, contenders) {
-		first := results[0]
-		t := table{Title: fmt.Sprintf("%s, %d connections", first.workload.about, first.connections)}
-		for _, r := range results {
-			t.Rows = append(t.Rows, r.row(results[thePlain]))
-		}
-		all = append(all, t)
+func (t *trial) table() table {
+	all := table{Title: fmt.Sprintf("%s, %d connections", t.workload.about, t.connections), Base: t.base}
+	for _, r := range t.results {
+		all.Rows = append(all.Rows, r.row(t.of(t.base)))
 	}
 	return all
 }
 
-func (r *result) row(plain result) row {
-	median, low, high := r.ratio(plain)
+func (r *result) row(base *result) row {
+	median, low, high := r.ratio(base)
 	errors, most := 0, r.memory()
 	for _, s := range r.samples {
 		errors += s.Errors
 	}
 	return row{
-		Name: r.contender.name, PerSecond: fmt.Sprintf("%.0f", r.median(perSecond)),
+		Name: r.contender.name, About: r.contender.about, Log: yes(r.contender.logs), PerSecond: fmt.Sprintf("%.0f", r.median(perSecond)),
 		Ratio: fmt.Sprintf("**%.2f** (%.2f–%.2f)", median, low, high),
 		P50:   milliseconds(r.median(p50)), P99: milliseconds(r.median(p99)),
-		Processor: fmt.Sprintf("%.0f µs", r.median(processorTime)),
+		Processor: short(r.median(processorTime)),
 		Memory:    megabytes(most.Total), File: megabytes(most.File), Errors: errors,
 	}
 }
 
-// ratio compares with the plain proxy round by round: the median of the
+// ratio compares with another contender round by round: the median of the
 // ratios, the lowest and the highest.
-func (r *result) ratio(plain result) (median, low, high float64) {
+func (r *result) ratio(base *result) (median, low, high float64) {
 	ratios := make([]float64, len(r.samples))
 	for i, s := range r.samples {
-		ratios[i] = s.PerSecond / plain.samples[i].PerSecond
+		ratios[i] = s.PerSecond / base.samples[i].PerSecond
 	}
 	return medianOf(ratios), slices.Min(ratios), slices.Max(ratios)
 }
@@ -148,21 +135,35 @@ func medianOf(values []float64) float64 {
 
 func milliseconds(us float64) string { return fmt.Sprintf("%.2f ms", us/1000) }
 
-// goals holds our own figures against what we promise ourselves.
-func (b *bench) goals() (all []goal) {
-	for results := range slices.Chunk(b.results, contenders) {
-		plain, ours := results[thePlain], results[theOurs]
-		load := fmt.Sprintf("%s, %d connections", ours.workload.name, ours.connections)
-		ratio, _, _ := ours.ratio(plain)
-		most, wanted := ours.memory().Total, wantedMemory
-		if ours.connections == connections[0] {
-			wanted = wantedMemory32
+// short is in microseconds, and in milliseconds where those would have five
+// digits.
+func short(us float64) string {
+	if us < 10_000 {
+		return fmt.Sprintf("%.0f µs", us)
+	}
+	return milliseconds(us)
+}
+
+// streamRow is a row of the table about sockets.
+type streamRow struct{ Name, PerSecond, P50, AddedP50, P99, AddedP99, Processor, Share string }
+
+// streamRows compare with the first one, which is the upstream itself, round by
+// round.
+func (b *bench) streamRows() (all []streamRow) {
+	for _, l := range b.streams {
+		median := func(of func(mine, direct heard) float64) float64 {
+			values := make([]float64, len(l.samples))
+			for i := range values {
+				values[i] = of(l.samples[i], b.streams[0].samples[i])
+			}
+			return medianOf(values)
 		}
-		all = append(
-			all,
-			goal{load + ": requests/s to plain", fmt.Sprintf("%.1f or more", wantedRatio), fmt.Sprintf("%.2f", ratio), ratio >= wantedRatio},
-			goal{load + ": resident memory", fmt.Sprintf("%d MB or less", wanted), megabytes(most), most <= wanted<<10},
-		)
+		rate, cpu := median(func(h, _ heard) float64 { return h.PerSecond }), median(func(h, _ heard) float64 { return h.Processor })
+		all = append(all, streamRow{
+			Name: l.contender.name, PerSecond: fmt.Sprintf("%.0f", rate), Processor: short(cpu), Share: fmt.Sprintf("%.1f %%", rate*cpu/1e4),
+			P50: short(median(func(h, _ heard) float64 { return h.P50 })), AddedP50: short(median(func(h, d heard) float64 { return h.P50 - d.P50 })),
+			P99: short(median(func(h, _ heard) float64 { return h.P99 })), AddedP99: short(median(func(h, d heard) float64 { return h.P99 - d.P99 })),
+		})
 	}
 	return all
 }
