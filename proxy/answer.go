@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/dagpass/dagpass/dagster"
 	"github.com/dagpass/dagpass/models"
@@ -18,9 +19,13 @@ const (
 	// away by that, see dagster.Outgoing.
 	maxTold    = 16 << 20
 	maxTrimmed = 32 << 20
-	// maxHeld is what all answers together hold of memory until their clients have
-	// read them, in bytes. Beyond it they pass as they come, too.
+	// maxHeld is what all answers to queries together hold of memory until their
+	// clients have read them, in bytes. Beyond it they pass as they come, too.
+	// Answers to changes are always read: nobody shall keep the trail from telling
+	// what became of another's.
 	maxHeld = 128 << 20
+	// takeTime is how long a client may take over an answer that is held.
+	takeTime = 2 * time.Minute
 	// maxNotRun is the largest answer by which Dagster says that it ran nothing, in
 	// bytes.
 	maxNotRun = 1 << 20
@@ -79,15 +84,15 @@ func (t *trip) edit(res *http.Response) error {
 	limit := maxTrimmed
 	if t.changes() {
 		limit = maxTold
-	}
-	if !t.hold(res, int64(limit)) {
+	} else if !t.hold(res, int64(limit)) {
 		return nil
 	}
 	body, err := readAnswer(res, limit)
 	if err != nil {
 		return errors.Join(errBrokenAnswer, err)
 	}
-	t.release(t.held - int64(len(body)))
+	t.release(max(t.held-int64(len(body)), 0))
+	t.expectReader(time.Now().Add(t.takeTime))
 	if len(body) > limit {
 		res.Body = rejoined{io.MultiReader(bytes.NewReader(body), res.Body), res.Body}
 		return nil
@@ -115,6 +120,13 @@ func (t *trip) hold(res *http.Response, limit int64) bool {
 	}
 	t.held = size
 	return true
+}
+
+// expectReader has the answer end if its client has not taken it by then; the
+// zero time is no limit. What does not know of deadlines is no connection that
+// could hang.
+func (t *trip) expectReader(by time.Time) {
+	_ = http.NewResponseController(t.w).SetWriteDeadline(by)
 }
 
 // release gives back memory that was set aside.

@@ -20,6 +20,7 @@ type trip struct {
 	*Proxy
 	*pass
 	v *visit
+	w http.ResponseWriter
 	// status is Dagster's; zero until it answered.
 	status int
 	// failure is a fixed word where Dagster gave no answer.
@@ -48,7 +49,7 @@ func (p *Proxy) newForwarder() httputil.ReverseProxy {
 }
 
 func (p *Proxy) forward(w http.ResponseWriter, v *visit, admitted *pass) {
-	t := &trip{Proxy: p, pass: admitted, v: v}
+	t := &trip{Proxy: p, pass: admitted, v: v, w: w}
 	ctx := v.r.Context()
 	if admitted.changes() || (admitted.route.Class == dagster.Page && wantsPage(v.r)) {
 		p.Touch(ctx, v.intro.who)
@@ -213,6 +214,7 @@ func (t *trip) unanswered(w http.ResponseWriter, _ *http.Request, err error) {
 // Dagster's status, also where the client did not wait for the rest.
 func (t *trip) returned(ctx context.Context) {
 	t.release(t.held)
+	t.expectReader(time.Time{}) // the connection's next answer has its own time
 	outcome := outcomeForwarded
 	if !t.whole {
 		outcome = outcomeFailed

@@ -65,6 +65,7 @@ type Proxy struct {
 	times     socketTimes
 	patience  time.Duration // with Dagster, for questions of our own
 	room      atomic.Int64  // for answers that wait for their clients, in bytes
+	takeTime  time.Duration // that a client may take over such an answer
 }
 
 // New makes a Proxy. The principal of a request is looked for in its context,
@@ -78,6 +79,7 @@ func New(c Config) (*Proxy, error) {
 	}
 	p := &Proxy{Config: c, transport: c.Upstream.newTransport(), times: defaultTimes, patience: askTime}
 	p.room.Store(maxHeld)
+	p.takeTime = takeTime
 	p.reader = dagster.NewReader(p.ask)
 	p.checks = p.door()
 	p.forwarder = p.newForwarder()

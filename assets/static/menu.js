@@ -260,7 +260,7 @@
     const me = await answer.json();
     say(me.mark === mark ? "" : me.mark.startsWith(person) ? "access" : "person");
     if (me.monitor) notices.prepend(monitoring);
-    if (!popup.matches(":popover-open")) fill(me);
+    if (!over() && !popup.matches(":popover-open")) fill(me);
     place();
   }
 
@@ -311,7 +311,7 @@
 
   let last = 0;
   function beat(event) {
-    if (!event.isTrusted || Date.now() - last < 60000) return;
+    if (over() || !event.isTrusted || Date.now() - last < 60000) return;
     last = Date.now();
     ask("/activity", { method: "POST", keepalive: true })
       .then(({ status }) => { if (status === 401) look(); }, () => {});
