@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// foldAfter is how many refusals of one kind a minute stand alone.
+	// foldAfter is how many refusals of one kind a minute stand alone, and how many
+	// of one event at one stranger's address, whatever their reasons.
 	foldAfter = 30
 	// foldPersonAfter is how many of one person's do, whatever their kind.
 	foldPersonAfter = 300
@@ -74,17 +75,18 @@ func (f *folder) admit(e models.Event, now time.Time) bool {
 }
 
 // admitStranger counts no addresses beyond the limit of all strangers: there may
-// be any number of them.
+// be any number of them. Beyond either limit each kind is told by its name: they
+// are few, for a stranger chooses neither events nor reasons.
 func (f *folder) admitStranger(e models.Event, now time.Time) bool {
-	all := f.fold("strangers", now)
-	if all.alone >= foldStrangersAfter {
-		return all.count(e)
+	all, from := f.fold("strangers", now), "strangers"
+	if all.alone < foldStrangersAfter {
+		from = neighbourhood(e.ClientIP)
+		one := f.fold(from+" "+e.Event, now)
+		if one.alone < foldAfter {
+			return alone(one, all)
+		}
 	}
-	kind := f.fold(neighbourhood(e.ClientIP)+" "+e.Event, now)
-	if kind.alone >= foldAfter {
-		return kind.count(e)
-	}
-	return alone(kind, all)
+	return f.fold(from+" "+e.Event+" "+e.Outcome+" "+e.Reason, now).count(e)
 }
 
 // fold is what this minute has of a kind. The last minute's is told, and so is

@@ -60,8 +60,10 @@ func fromProvider(err error) (reason string, public *models.Error) {
 // Record appends events to the audit trail: all of them, or with an error none.
 // Refusals of one kind by one person, or by strangers of one address, become one
 // event a minute with a count where there are more than [foldAfter], and so do
-// other events that fold: nobody can fill the database, and nobody can hide
-// another's refusal, or one of another kind, behind their own.
+// other events that fold: nobody can fill the database. Nobody can hide a refusal
+// of another kind behind their own, nor another person's. A stranger's kind is
+// the event with its outcome and reason; beyond [foldStrangersAfter] one count
+// stands for all addresses.
 func (s *Service) Record(ctx context.Context, events ...models.Event) error {
 	var alone []models.Event
 	for _, e := range events {

@@ -366,6 +366,37 @@ func TestFoldsNameEveryKind(t *testing.T) {
 	}
 }
 
+// A stranger's failure is told by its reason, whatever other strangers do, or the
+// same one.
+func TestStrangersFoldByKind(t *testing.T) {
+	failed := func(event, reason, address string) models.Event {
+		return models.Event{Event: event, Outcome: models.OutcomeFailed, Reason: reason, ClientIP: address}
+	}
+	for name, address := range map[string]func(i int) string{
+		"many networks": func(i int) string { return fmt.Sprintf("198.51.%d.%d", i/200, i%200) },
+		"one address":   func(int) string { return "203.0.113.9" },
+	} {
+		w := onSQLite(t, policy.Gate{})
+		for i := range 400 {
+			_ = w.Record(ctx, failed("signin.begin", "unreachable", address(i)))
+		}
+		_ = w.Record(ctx, failed("signin.begin", "discovery_issuer", "203.0.113.9"), failed("signin.finish", "id_token_signature", "203.0.113.9"))
+		w.clock.pass(time.Minute)
+		if err := w.Sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		told := map[string]int{}
+		for _, e := range w.events() {
+			told[e.Event+" "+e.Reason] += max(1, e.Count)
+		}
+		for kind, want := range map[string]int{"signin.begin unreachable": 400, "signin.begin discovery_issuer": 1, "signin.finish id_token_signature": 1} {
+			if told[kind] != want {
+				t.Errorf("%s: %s is told %d times, want %d", name, kind, told[kind], want)
+			}
+		}
+	}
+}
+
 // One stranger does not use up what all of them have.
 func TestStrangersFoldByThemselves(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
