@@ -160,11 +160,12 @@ func backfilled(t *testing.T, b *bench, p *person) {
 			t.Errorf("backfill %s says %v", id, backfill.Tags)
 		}
 	}
-	b.StartDaemon(t)
+	daemon := b.StartDaemon(t)
 	deadline := time.Now().Add(3 * time.Minute)
 	for len(b.ofBackfills(t)) < 3 && time.Now().Before(deadline) {
 		<-time.After(time.Second)
 	}
+	daemon.Stop() // before it launches all that waits
 	runs := b.ofBackfills(t)
 	if len(runs) != 3 {
 		t.Errorf("the daemon launched %d runs, want 3", len(runs))

@@ -142,6 +142,7 @@ func matrix(t *testing.T, w *world) {
 		b := w.bench(t, parts.Newest)
 		t.Run("no mutation is missing", func(t *testing.T) { nothingMissing(t, b) })
 		takeMatrix(t, b, rows, people)
+		t.Run("told", func(t *testing.T) { takeTold(t, b, parts.Newest, people) })
 		t.Run("what slips past a check of the location", func(t *testing.T) { slips(t, b) })
 	})
 	t.Run("the oldest Dagster", func(t *testing.T) { theOldest(t, w.bench(t, parts.Oldest)) })
@@ -149,7 +150,9 @@ func matrix(t *testing.T, w *world) {
 
 func theOldest(t *testing.T, b *bench) {
 	older := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.newest })
-	takeMatrix(t, b, older, []somebody{people[0], people[5], people[6]})
+	few := []somebody{people[0], people[5], people[6]}
+	takeMatrix(t, b, older, few)
+	t.Run("told", func(t *testing.T) { takeTold(t, b, parts.Oldest, few) })
 	t.Run("what slips past a check of the location", func(t *testing.T) { slips(t, b) })
 }
 

@@ -256,6 +256,7 @@ func (m *menuWorld) drawer(t *testing.T) {
 	m.signInAs(page, parts.Viewer, "/jobs")
 	page.Open(m.server.URL + "/jobs?layout=mobile")
 	page.Click(`button[aria-label="Open navigation"]`)
+	page.Await("the drawer is all the way out", `document.querySelector("#dagpass button").getBoundingClientRect().left === 16`)
 	page.Click("#dagpass button")
 	page.Screenshot("menu-drawer")
 	page.Press(kb.Escape)
@@ -302,7 +303,10 @@ func (m *menuWorld) forgets(t *testing.T) {
 	page.Open(m.server.URL + "/locations")
 	page.SeeText("marketing")
 	page.Await("the app keeps its workspace", kept("LocationWorkspace", "orders"))
-	page.Await("the app keeps its code locations", kept("CodeLocationStatusQuery", "sales"))
+	for _, location := range []string{"sales", "marketing", "broken"} {
+		page.Await("the app keeps that there is "+location, kept("CodeLocationStatusQuery", location))
+		page.Await("the app keeps "+location, kept("LocationWorkspace/"+location, location))
+	}
 	page.Await("the app keeps its assets", kept("MaterializedAssets", "atlantis"))
 	const draft = "dagster.v2.-sales-__repository__-counting"
 	page.Evaluate(`localStorage.setItem("` + draft + `", '{"sessions":{},"current":"mine"}')`)

@@ -43,6 +43,7 @@ func TestEndToEnd(t *testing.T) {
 		{"what Dagster learns of people", headers},
 		{"a run carries a verified name", attribution},
 		{"launched by", launchedBy},
+		{"Dagster's app, by role", inTheApp},
 		{"below a path prefix", pathPrefix},
 		{"large and partial downloads", downloads},
 		{"killed under load", killed},

@@ -1,6 +1,10 @@
 package parts
 
 import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
 
@@ -15,4 +19,21 @@ func (p *Page) Press(keys string) {
 func (p *Page) Size(width, height int64) {
 	p.t.Helper()
 	p.do("another size", chromedp.EmulateViewport(width, height))
+}
+
+// Hover moves the mouse over the first element that a CSS selector finds.
+func (p *Page) Hover(selector string) {
+	p.t.Helper()
+	var at struct{ X, Y float64 }
+	box := p.Evaluate(fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return {x: r.x + r.width / 2, y: r.y + r.height / 2} })()`, selector))
+	if err := json.Unmarshal([]byte(box), &at); err != nil {
+		p.t.Fatalf("hover over %s: %v", selector, err)
+	}
+	// From somewhere else, so that it is a movement.
+	for _, aside := range []float64{40, 0} {
+		move := input.DispatchMouseEventParams{Type: "mouseMoved", X: at.X + aside, Y: at.Y + aside}
+		if _, err := chromedp.Call(p.ctx, input.DispatchMouseEvent, move); err != nil {
+			p.t.Fatalf("hover over %s: %v", selector, err)
+		}
+	}
 }
