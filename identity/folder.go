@@ -22,7 +22,8 @@ const (
 	// foldStrangersAfter is how many of all strangers together do, whatever
 	// addresses they come from.
 	foldStrangersAfter = 300
-	// foldKinds bounds the kinds that are counted at once.
+	// foldKinds bounds the kinds that are counted at once, and the events that wait
+	// for a store that fails.
 	foldKinds = 4096
 )
 
@@ -144,13 +145,21 @@ func (f *folder) end(k *fold) {
 	f.over = append(f.over, k.last)
 }
 
-// due gives one event for each kind and minute that gathered any, with its
-// count.
+// due gives one event for each kind and minute before this one that gathered
+// any, with its count.
 func (f *folder) due(now time.Time) []models.Event {
+	minute := now.Truncate(time.Minute)
+	return f.take(func(k *fold) bool { return !k.minute.Equal(minute) })
+}
+
+// all is due with this minute's.
+func (f *folder) all() []models.Event { return f.take(func(*fold) bool { return true }) }
+
+func (f *folder) take(over func(*fold) bool) []models.Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, kind := range f.kinds.Keys() {
-		if k, _ := f.kinds.Peek(kind); !k.minute.Equal(now.Truncate(time.Minute)) {
+		if k, _ := f.kinds.Peek(kind); over(k) {
 			f.end(k)
 			f.kinds.Remove(kind)
 		}
@@ -158,6 +167,17 @@ func (f *folder) due(now time.Time) []models.Event {
 	events := f.over
 	f.over = nil
 	return events
+}
+
+// putBack keeps events that could not be told for the next time, and returns how
+// many there is no room for.
+func (f *folder) putBack(events []models.Event) (lost int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = append(events, f.over...)
+	lost = max(0, len(f.over)-foldKinds)
+	f.over = f.over[:len(f.over)-lost]
+	return lost
 }
 
 // neighbourhood is an address as far as one stranger has one: the first 64 bits

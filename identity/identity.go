@@ -95,5 +95,5 @@ func (s *Service) Providers(ctx context.Context) []ProviderState {
 // replica calls it, once a minute.
 func (s *Service) Sweep(ctx context.Context) error {
 	_, err := s.Store.Sweep(ctx, s.Now(), s.SessionIdle)
-	return errors.Join(err, s.recordFolded(ctx))
+	return errors.Join(err, s.recordFolded(ctx, s.folder.due(s.Now())))
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/dagpass/dagpass/models"
@@ -80,11 +81,21 @@ func folds(e models.Event) bool {
 		(e.Outcome == models.OutcomeFailed && strings.HasPrefix(e.Event, "signin."))
 }
 
-// recordFolded tells of the refusals that were counted, one event for each kind
-// and minute.
-func (s *Service) recordFolded(ctx context.Context) error {
-	for _, e := range s.folder.due(s.Now()) {
+// RecordAllFolded tells of all refusals that were counted, this minute's among
+// them. It is for when we stop.
+func (s *Service) RecordAllFolded(ctx context.Context) error {
+	return s.recordFolded(ctx, s.folder.all())
+}
+
+// recordFolded tells of refusals that were counted, one event for each kind and
+// minute. What the store does not take waits for the next time, and the event
+// that failed goes to the end: it may be the only one that cannot be written.
+func (s *Service) recordFolded(ctx context.Context, events []models.Event) error {
+	for i, e := range events {
 		if err := s.Store.Record(ctx, e); err != nil {
+			if lost := s.folder.putBack(append(events[i+1:], e)); lost > 0 {
+				err = errors.Join(err, fmt.Errorf("%d events that stand for many are lost", lost))
+			}
 			return err
 		}
 	}

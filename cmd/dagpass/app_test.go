@@ -270,6 +270,27 @@ func TestGracefulStop(t *testing.T) {
 	}
 }
 
+// What was counted and not yet told is told when the program stops.
+func TestStopTellsWhatWasCounted(t *testing.T) {
+	p := start(t, storetest.SQLiteURL(t))
+	nobody, told := p.as(""), 0
+	for range 40 {
+		nobody.do("GET", "/auth/callback/oidc?code=c&state=s", "")
+	}
+	if err := p.stop(); err != nil {
+		t.Error(err)
+	}
+	for line := range strings.SplitSeq(p.out.String(), "\n") {
+		var e models.Event
+		if _ = json.Unmarshal([]byte(line), &e); e.Event == "signin.finish" {
+			told += max(1, e.Count)
+		}
+	}
+	if told != 40 {
+		t.Errorf("told of %d refusals", told)
+	}
+}
+
 func TestMetricsListen(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -72,6 +72,9 @@ func (a *app) serve(ctx context.Context, listener net.Listener, ready func(net.A
 	err := a.wait(ctx, servers, failed)
 	cancel()
 	work.Wait()
+	if lost := a.identity.RecordAllFolded(ctx); lost != nil {
+		a.log.Error("refusals that were counted are lost", "error", lost)
+	}
 	return err
 }
 
