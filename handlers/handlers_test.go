@@ -572,6 +572,21 @@ func TestMetricsToken(t *testing.T) {
 	}
 }
 
+// What monitor mode let pass is counted, also where one event stands for many.
+func TestWouldHaveRefusedIsCounted(t *testing.T) {
+	metrics := handlers.NewMetrics("test", nil)
+	for _, e := range []models.Event{
+		{Outcome: "allowed", Reason: "would_have_refused"}, {Outcome: "allowed", Reason: "would_have_refused", Count: 7},
+		{Outcome: "allowed"}, {Outcome: "refused", Reason: "permission_missing", Count: 5},
+	} {
+		metrics.Event(e)
+	}
+	b := newSite(t, func(c *handlers.Config) { c.Metrics, c.MetricsToken = metrics, "tok" }).browser()
+	if a := b.do("GET", "/auth/metrics", "Authorization", "Bearer tok"); !strings.Contains(a.body, "\ndagpass_would_have_refused_total 8\n") {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	s := newSite(t)
 	s.idp.Misbehave(providertest.Fault{Endpoint: providertest.Discovery, Status: 503})

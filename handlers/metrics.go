@@ -21,6 +21,7 @@ type Metrics struct {
 	events   *prometheus.CounterVec
 	dagster  *prometheus.CounterVec
 	unknown  prometheus.Counter
+	passed   prometheus.Counter
 }
 
 // NewMetrics makes the counters; gauges are functions that are asked when a
@@ -44,11 +45,14 @@ func NewMetrics(version string, gauges map[string]func() float64) *Metrics {
 		unknown: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dagpass_unclassified_mutations_total", Help: "Mutations asked for that Dagpass does not know; the log names them.",
 		}),
+		passed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "dagpass_would_have_refused_total", Help: "What monitor mode let pass and roles would have refused.",
+		}),
 	}
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "dagpass_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, m.took, m.events, m.dagster, m.unknown, info,
+	m.registry.MustRegister(m.requests, m.took, m.events, m.dagster, m.unknown, m.passed, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for name, value := range gauges {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dagpass_" + name, Help: "Read when scraped."}, value))
@@ -61,8 +65,14 @@ func (m *Metrics) request(status int, took time.Duration) {
 	m.took.Observe(took.Seconds())
 }
 
-// Event counts an event of the audit trail.
-func (m *Metrics) Event(e models.Event) { m.events.WithLabelValues(e.Event, e.Outcome).Inc() }
+// Event counts an event of the audit trail, and all that it stands for of what
+// monitor mode let pass.
+func (m *Metrics) Event(e models.Event) {
+	m.events.WithLabelValues(e.Event, e.Outcome).Inc()
+	if e.Reason == models.ReasonWouldHaveRefused {
+		m.passed.Add(float64(max(1, e.Count)))
+	}
+}
 
 // Dagster counts a request for Dagster.
 func (m *Metrics) Dagster(class, outcome string) { m.dagster.WithLabelValues(class, outcome).Inc() }

@@ -16,6 +16,9 @@ const (
 	OutcomeFailed  = "failed"
 )
 
+// ReasonWouldHaveRefused marks what monitor mode let pass.
+const ReasonWouldHaveRefused = "would_have_refused"
+
 // Actor is who did something.
 type Actor struct {
 	ID   string `json:"id,omitempty"`

@@ -17,8 +17,6 @@ const (
 	locationUnknown = "location_unknown"
 	// refusedTogether marks what would have been allowed had it come alone.
 	refusedTogether = "refused_together"
-	// wouldHaveRefused marks what monitor mode let pass.
-	wouldHaveRefused = "would_have_refused"
 )
 
 // entry is an event to be: one for each deed of a wish, so that each can be
@@ -44,7 +42,7 @@ func (p *Proxy) recordAllowed(ctx context.Context, w wish, v verdict) error {
 	for i := range all {
 		all[i].outcome = models.OutcomeAllowed
 		if !all[i].Allowed {
-			all[i].reason = wouldHaveRefused
+			all[i].reason = models.ReasonWouldHaveRefused
 		}
 	}
 	return p.record(ctx, w, all)

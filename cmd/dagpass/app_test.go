@@ -346,8 +346,8 @@ func TestUnclassifiedFieldsAreListed(t *testing.T) {
 // What an operator should know of the roles stands in metrics and log.
 func TestRolesInMetricsAndLog(t *testing.T) {
 	for setting, want := range map[string][]string{
-		"DAGPASS_ENFORCE=true":  {"dagpass_monitor_mode 0", "dagpass_unclassified_fields 1", "dagpass_unclassified_mutations_total 1"},
-		"DAGPASS_ENFORCE=false": {"dagpass_monitor_mode 1", "dagpass_unclassified_fields 1", "dagpass_unclassified_mutations_total 1"},
+		"DAGPASS_ENFORCE=true":  {"dagpass_monitor_mode 0", "dagpass_would_have_refused_total 0", "dagpass_unclassified_fields 1", "dagpass_unclassified_mutations_total 1"},
+		"DAGPASS_ENFORCE=false": {"dagpass_monitor_mode 1", "dagpass_would_have_refused_total 1", "dagpass_unclassified_fields 1", "dagpass_unclassified_mutations_total 1"},
 	} {
 		p := start(t, storetest.SQLiteURL(t), setting, "DAGPASS_METRICS_TOKEN=scrape", "DAGPASS_DEFAULT_ROLE=viewer")
 		violet := p.as(providertest.Violet)
