@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
@@ -152,10 +154,13 @@ func (g *gate) release() {
 	}
 }
 
-// asked waits until somebody waits at the gate.
+// asked waits until somebody waits at the gate; a page of a busy machine may need
+// a while to get there.
 func (g *gate) asked(t *testing.T) {
 	t.Helper()
-	eventually(t, "the app asks for the workspace", func() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.waiting > 0 })
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	until(ctx, t, "the app asks for the workspace", func() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.waiting > 0 })
 }
 
 func (g *gate) withoutFiles(yes bool) { g.mu.Lock(); g.noFiles = yes; g.mu.Unlock() }
