@@ -234,8 +234,11 @@ func (a *attribution) text(v *ast.Value) (s string) {
 
 func isUserKey(key string) bool { return isKey(key, userTag) }
 
-// isKey tells the key of a tag in every spelling: MySQL, where Dagster may keep
-// its runs, compares neither case nor spaces at the end.
+// isKey tells the key of a tag in any case and with spaces around it. Dagster's
+// own code and its app read keys exactly as written; a filter in MySQL, where
+// Dagster may keep its runs, compares neither case nor, with older collations,
+// spaces at the end. MySQL 8's default equates accents and full-width letters
+// too. We do not, so such a filter finds a key that we did not take for it.
 func isKey(key, tag string) bool { return strings.EqualFold(strings.TrimSpace(key), tag) }
 
 func (a *attribution) putVariable(name string, way []string) (err error) {

@@ -215,7 +215,7 @@ func execution(params input) claim {
 // kin reads the tags that count a run among others: it joins the group of its
 // parent and may keep Dagster from retrying that, and a backfill lives until its
 // last run ends and fails if one does. The keys are those of
-// dagster/_core/storage/tags.py, in every spelling (isKey).
+// dagster/_core/storage/tags.py, in the spellings that isKey knows.
 func kin(tags []input) (p whereabouts) {
 	for _, tag := range tags {
 		switch key, value := tag.text("key"), tag.text("value"); {
