@@ -150,6 +150,7 @@ func matrix(t *testing.T, w *world) {
 
 func theOldest(t *testing.T, b *bench) {
 	older := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.newest })
+	t.Run("tricks", func(t *testing.T) { tricks(t, parts.Oldest, b.Dagster.URL) })
 	few := []somebody{people[0], people[5], people[6]}
 	takeMatrix(t, b, older, few)
 	t.Run("told", func(t *testing.T) { takeTold(t, b, parts.Oldest, few) })

@@ -84,7 +84,7 @@ var glances = []glance{
 	{who: "marketing-editor", path: "/assets/campaigns", on: []string{"Materialize"}},
 	{who: "marketing-editor", path: "/assets/orders", off: []string{"Materialize"}, why: "You do not have permission to materialize assets"},
 	{who: "marketing-editor", path: "/runs/%R", off: []string{"Re-execute all (*)", "Terminate"}},
-	{who: "marketing-editor", path: "/locations", on: []string{"Reload"}, off: []string{"Reload all", "Reload"}, why: "It takes the role editor.", picture: "location-editor"},
+	{who: "marketing-editor", path: "/locations", on: []string{"Reload"}, off: []string{"Reload all", "Reload"}, why: "It takes the role editor."},
 	{who: "admin", path: "/locations", on: []string{"Reload all", "Reload"}},
 }
 
