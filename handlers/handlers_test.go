@@ -576,8 +576,10 @@ func TestMetricsToken(t *testing.T) {
 func TestWouldHaveRefusedIsCounted(t *testing.T) {
 	metrics := handlers.NewMetrics("test", nil)
 	for _, e := range []models.Event{
-		{Outcome: "allowed", Reason: "would_have_refused"}, {Outcome: "allowed", Reason: "would_have_refused", Count: 7},
-		{Outcome: "allowed"}, {Outcome: "refused", Reason: "permission_missing", Count: 5},
+		{Outcome: "allowed", Reason: "would_have_refused"},
+		{Outcome: "allowed", Reason: "would_have_refused", Count: 7},
+		{Outcome: "allowed"},
+		{Outcome: "refused", Reason: "permission_missing", Count: 5},
 	} {
 		metrics.Event(e)
 	}
