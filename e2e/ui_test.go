@@ -19,6 +19,7 @@ func inTheApp(t *testing.T, w *world) {
 	for _, l := range glances {
 		t.Run(l.who+" at "+l.path, func(t *testing.T) { a.glance(t, l, run) })
 	}
+	t.Run("the switches of one code location", a.switches)
 	t.Run("a preview is refused", a.previewRefused)
 	t.Run("a limit is refused", a.limitRefused)
 	t.Run("demoted with the page open", a.demoted)
@@ -122,6 +123,18 @@ func find(page *parts.Page, text, state string) {
 func press(page *parts.Page, text string) {
 	find(page, text, "on")
 	page.Click(`[data-found]`)
+}
+
+// switches are those of schedules and sensors: two in marketing, two in sales.
+func (a *app) switches(t *testing.T) {
+	page := a.page(t, "marketing-editor", "/automation")
+	page.Await("see two switches that are off", `document.querySelectorAll('label[class*="Checkbox_disabled"]').length === 2`)
+	for _, name := range []string{"weekly", "openings", "nightly", "watcher"} {
+		page.SeeText(name)
+	}
+	page.Screenshot("location-editor")
+	page.Dark()
+	page.Screenshot("location-editor-dark")
 }
 
 // Dagster's app lets anybody press this one.
