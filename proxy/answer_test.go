@@ -186,8 +186,8 @@ func TestAnswersBeyondTheRoom(t *testing.T) {
 		trail   string
 		trimmed bool
 	}{
-		"room":                      {maxHeld, false, "ok | setNuxSeen | read | grant 1", true},
-		"room, length unknown":      {maxHeld, true, "ok | setNuxSeen | read | grant 1", true},
+		"room":                 {maxHeld, false, "ok | setNuxSeen | read | grant 1", true},
+		"room, length unknown": {maxHeld, true, "ok | setNuxSeen | read | grant 1", true},
 		// Nobody keeps the trail from telling what became of another's change.
 		"too little":                {20, false, "ok | setNuxSeen | read | grant 1", false},
 		"too little for any length": {maxTrimmed - 1, true, "ok | setNuxSeen | read | grant 1", false},
@@ -243,7 +243,7 @@ func TestWhoDoesNotReadIsCutOff(t *testing.T) {
 		r.Header.Set("Origin", h.Site.Origin())
 		r.Header.Set("Content-Type", "application/json")
 		res, err := h.front.Client().Transport.RoundTrip(r)
-		<-h.returned // although nobody reads
+		<-h.returned    // although nobody reads
 		if err == nil { // on a slow machine it was cut off before it began
 			_ = res.Body.Close()
 		}
