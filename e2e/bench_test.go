@@ -44,12 +44,14 @@ grants:
   - { email: both@example.com, role: editor, locations: ["market*"] }
 `
 
+const metricsToken = "a token for metrics, long enough"
+
 func (w *world) bench(t *testing.T, v parts.Version) *bench {
 	t.Helper()
 	b := &bench{Dagster: parts.StartDagster(t, parts.DagsterOptions{Version: v, Settings: "queued.yaml"})}
 	b.Dagster.Await(t)
 	b.witness = witnessOf(t, b.Dagster.URL)
-	b.server = w.serve(t, w.settings(t, b.witness.URL).with(settings{"POLICY": matrixPolicy}))
+	b.server = w.serve(t, w.settings(t, b.witness.URL).with(settings{"POLICY": matrixPolicy, "METRICS_TOKEN": metricsToken}))
 	b.alone = newPerson(b.Dagster.URL)
 	return b
 }

@@ -141,7 +141,10 @@ func matrix(t *testing.T, w *world) {
 	t.Run("the newest Dagster", func(t *testing.T) {
 		b := w.bench(t, parts.Newest)
 		t.Run("no mutation is missing", func(t *testing.T) { nothingMissing(t, b) })
+		t.Run("no mutation is unclassified", func(t *testing.T) { nothingUnclassified(t, b) })
 		takeMatrix(t, b, rows, people)
+		t.Run("what is read", func(t *testing.T) { takeReadings(t, b) })
+		t.Run("no mutation over a socket", func(t *testing.T) { noMutationOverSocket(t, b) })
 		t.Run("told", func(t *testing.T) { takeTold(t, b, parts.Newest, people) })
 		t.Run("what slips past a check of the location", func(t *testing.T) { slips(t, b) })
 	})
@@ -150,6 +153,7 @@ func matrix(t *testing.T, w *world) {
 
 func theOldest(t *testing.T, b *bench) {
 	older := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.newest })
+	t.Run("no mutation is unclassified", func(t *testing.T) { nothingUnclassified(t, b) })
 	t.Run("tricks", func(t *testing.T) { tricks(t, parts.Oldest, b.Dagster.URL) })
 	few := []somebody{people[0], people[5], people[6]}
 	takeMatrix(t, b, older, few)
