@@ -14,10 +14,17 @@ import (
 	"github.com/dagpass/dagpass/store"
 )
 
-// Door is a provider together with the list of whom it may let in.
+// Door is a way in together with the list of whom it may let in.
 type Door struct {
-	Provider providers.Provider
+	// Provider is a providers.Provider, Directory or Witness.
+	Provider providers.Source
 	Gate     policy.Gate
+}
+
+// provider is the door's, if people go there with their browser.
+func (d Door) provider() (providers.Provider, bool) {
+	p, ok := d.Provider.(providers.Provider)
+	return p, ok
 }
 
 // Config is what a Service stands on.
@@ -33,8 +40,17 @@ type Config struct {
 	Audience string
 	// SessionTTL and SessionIdle are the absolute and the idle lifetime.
 	SessionTTL, SessionIdle time.Duration
-	Now                     func() time.Time
-	Log                     *slog.Logger
+	// PasswordLogin is off in OAuth-only mode: nobody signs in with what is kept
+	// here, but for a one-time link.
+	PasswordLogin bool
+	// MFA says who needs a second factor, besides what the policy says.
+	MFA MFA
+	// Attempts is how often one may fail to prove who one is within Window, by
+	// account; an address may twenty times as often. Zero is 5 and 5 minutes.
+	Attempts int
+	Window   time.Duration
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Service is the use cases. It is safe for concurrent use; what it keeps in

@@ -65,15 +65,23 @@ func (s *Service) holds(session models.Session, user models.User, identity model
 	if !session.Alive(s.Now(), s.SessionIdle) || user.Disabled() {
 		return false
 	}
-	_, ok := s.mayEnter(identity.Slot, identity.Claims)
+	_, ok := s.mayEnter(user, identity, session.Method)
 	return ok
 }
 
 func (s *Service) principal(hash string, session models.Session, user models.User, identity models.Identity) *models.Principal {
 	return &models.Principal{
 		User: user, Identity: identity, SessionID: session.ID, TokenHash: hash, SignedInAt: session.CreatedAt,
-		ExpiresAt: session.Ends(s.SessionIdle), Access: s.access(identity),
+		ExpiresAt: session.Ends(s.SessionIdle), ProvenAt: proven(session.ProvenAt), Method: session.Method,
+		Access: s.Policy().Access(subject(user, identity)),
 	}
+}
+
+func proven(at *time.Time) time.Time {
+	if at == nil {
+		return time.Time{}
+	}
+	return *at
 }
 
 // Still recognises an open session once more, for a socket that outlives its

@@ -26,7 +26,7 @@ func TestSessionEnds(t *testing.T) {
 		},
 		"idle":       func(w *world, _ *models.Principal) error { w.clock.pass(8 * time.Hour); return nil },
 		"signed out": func(w *world, p *models.Principal) error { _, err := w.SignOut(ctx, p); return err },
-		"disabled":   func(w *world, p *models.Principal) error { return w.Disable(ctx, models.Operator, p.User.ID) },
+		"disabled":   func(w *world, p *models.Principal) error { return w.Disable(models.WithOperator(ctx), p.User.ID) },
 		"no role any more": func(w *world, _ *models.Principal) error {
 			w.change(policy.Options{})
 			return nil
@@ -59,7 +59,7 @@ func TestEndSeenByReplica(t *testing.T) {
 		if _, err := other.Authenticate(ctx, in.Token); err != nil {
 			w.t.Fatal(err)
 		}
-		if err := w.Disable(ctx, models.Operator, p.User.ID); err != nil {
+		if err := w.Disable(models.WithOperator(ctx), p.User.ID); err != nil {
 			w.t.Fatal(err)
 		}
 		w.clock.pass(bites)
@@ -93,13 +93,13 @@ func TestRoleFollowsPolicy(t *testing.T) {
 func TestDisabledCannotSignIn(t *testing.T) {
 	each(t, func(w *world) {
 		_, p := w.signIn(providertest.Violet)
-		if err := w.Disable(ctx, models.Operator, p.User.ID); err != nil {
+		if err := w.Disable(models.WithOperator(ctx), p.User.ID); err != nil {
 			w.t.Fatal(err)
 		}
 		if _, err := w.Finish(ctx, w.come(providertest.Violet)); !errors.Is(err, identity.ErrNotAllowed) || w.lastEvent().Reason != "user_disabled" {
 			w.t.Errorf("%v, %q", err, w.lastEvent().Reason)
 		}
-		if err := w.Enable(ctx, models.Operator, p.User.ID); err != nil {
+		if err := w.Enable(models.WithOperator(ctx), p.User.ID); err != nil {
 			w.t.Fatal(err)
 		}
 		w.signIn(providertest.Violet)

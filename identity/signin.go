@@ -3,10 +3,8 @@ package identity
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/dagpass/dagpass/models"
-	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/providers"
 	"github.com/dagpass/dagpass/store"
 )
@@ -14,7 +12,7 @@ import (
 // Begin starts a sign-in. It stores nothing: what the callback needs travels
 // sealed with the browser.
 func (s *Service) Begin(ctx context.Context, slot, next string) (Begun, error) {
-	door, ok := s.doors[slot]
+	provider, ok := s.doors[slot].provider()
 	if !ok {
 		return Begun{}, ErrNoProvider
 	}
@@ -25,7 +23,7 @@ func (s *Service) Begin(ctx context.Context, slot, next string) (Begun, error) {
 		},
 		Slot: slot, Next: s.Site.Next(next), Expires: s.Now().Add(attemptTTL),
 	}
-	redirect, err := door.Provider.Begin(ctx, a.Attempt)
+	redirect, err := provider.Begin(ctx, a.Attempt)
 	if err != nil {
 		reason, public := fromProvider(err)
 		return Begun{}, s.refuseSignIn(ctx, slot, reason, public, err)
@@ -47,20 +45,11 @@ type Return struct {
 	Former *models.Principal
 }
 
-// SignedIn is a finished sign-in.
-type SignedIn struct {
-	// Token is the new session's cookie; the row keeps its digest alone.
-	Token   models.Secret
-	Expires time.Time
-	// Next is where the browser was going, on our own origin.
-	Next string
-}
-
 // Finish judges a callback and signs the person in: state, iss and error
 // before any request to the provider; then the code, the token, the allow-list,
 // and one change of the store. Every refusal is recorded with its reason.
 func (s *Service) Finish(ctx context.Context, r Return) (SignedIn, error) {
-	door, ok := s.doors[r.Slot]
+	provider, ok := s.doors[r.Slot].provider()
 	if !ok {
 		return SignedIn{}, ErrNoProvider
 	}
@@ -68,15 +57,15 @@ func (s *Service) Finish(ctx context.Context, r Return) (SignedIn, error) {
 	if err != nil {
 		return SignedIn{}, s.refuseSignIn(ctx, r.Slot, "state", ErrSignInExpired, err)
 	}
-	if err := s.spend(ctx, door, a, r); err != nil {
+	if err := s.spend(ctx, provider, a, r); err != nil {
 		return SignedIn{}, err
 	}
-	claim, err := door.Provider.Finish(ctx, a.Attempt, r.Callback)
+	claim, err := provider.Finish(ctx, a.Attempt, r.Callback)
 	if err != nil {
 		reason, public := fromProvider(err)
 		return SignedIn{}, s.refuseSignIn(ctx, r.Slot, reason, public, err)
 	}
-	return s.admit(ctx, a, r, claim)
+	return s.admit(ctx, r.Slot, models.MethodProvider, claim, Entry{a.Next, r.Former})
 }
 
 // RefuseCallback records a callback that could not even be read.
@@ -90,7 +79,7 @@ func (s *Service) RefuseCallback(ctx context.Context, slot string, cause error) 
 // spend uses up the state of a callback, whatever else it says: a second
 // callback with it is refused even where the cookie was kept. Then it judges
 // iss and error, before anything is asked of the provider.
-func (s *Service) spend(ctx context.Context, door Door, a attempt, r Return) error {
+func (s *Service) spend(ctx context.Context, provider providers.Provider, a attempt, r Return) error {
 	err := s.Store.SpendState(ctx, models.Digest(a.State), a.Expires)
 	switch {
 	case errors.Is(err, models.ErrConflict):
@@ -98,7 +87,7 @@ func (s *Service) spend(ctx context.Context, door Door, a attempt, r Return) err
 	case err != nil:
 		return ErrUnavailable.Because(err)
 	}
-	if err := door.Provider.Check(ctx, r.Callback); err != nil {
+	if err := provider.Check(ctx, r.Callback); err != nil {
 		reason, public := fromProvider(err)
 		return s.refuseSignIn(ctx, r.Slot, reason, public, err)
 	}
@@ -106,57 +95,20 @@ func (s *Service) spend(ctx context.Context, door Door, a attempt, r Return) err
 }
 
 // admit holds a verified claim against the allow-list and the policy, and
-// makes the session.
-func (s *Service) admit(ctx context.Context, a attempt, r Return, claim providers.Claim) (SignedIn, error) {
+// makes the session. The user is found by issuer and subject, or made.
+func (s *Service) admit(ctx context.Context, slot string, method models.Method, claim providers.Claim, e Entry) (SignedIn, error) {
 	claims := claimsOf(claim)
-	if reason, ok := s.mayEnter(r.Slot, claims); !ok {
-		return SignedIn{}, s.refuseSignIn(ctx, r.Slot, reason, ErrNotAllowed, nil)
-	}
-	session, token, err := s.open(ctx, r, claim, claims)
-	switch {
-	case errors.Is(err, errDisabled):
-		return SignedIn{}, s.refuseSignIn(ctx, r.Slot, "user_disabled", ErrNotAllowed, err)
-	case err != nil:
-		return SignedIn{}, ErrUnavailable.Because(err)
-	}
-	s.forget(r.Former)
-	return SignedIn{Token: token, Expires: session.ExpiresAt, Next: a.Next}, nil
-}
-
-// mayEnter judges claims by the provider's allow-list and by the policy. It is
-// asked at sign-in and again for every request, so that a list that became
-// shorter reaches open sessions; a provider that is gone lets nobody in.
-func (s *Service) mayEnter(slot string, claims models.Claims) (reason string, ok bool) {
-	door, ok := s.doors[slot]
-	if !ok {
-		return "provider_gone", false
-	}
-	return s.Policy().Admit(door.Gate, claims.Subject(slot))
-}
-
-var errDisabled = errors.New("the user is disabled")
-
-// open is the one change of a sign-in: the user, found by issuer and subject or
-// made; the claims as they are now; the new session; the end of the former.
-func (s *Service) open(ctx context.Context, r Return, claim providers.Claim, claims models.Claims) (session *models.Session, token models.Secret, err error) {
-	err = s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
-		user, identity, err := s.findOrMake(tx, r.Slot, claim, claims)
+	return s.enter(ctx, slot, e, func(tx *store.Tx) (*entrant, error) {
+		user, identity, err := s.findOrMake(tx, slot, claim, claims)
 		if err != nil {
-			return models.Event{}, err
+			return nil, err
 		}
-		session, token = models.NewSession(user.ID, identity.ID, r.Slot, s.Now(), s.SessionTTL)
-		if err := s.dress(ctx, session, claim.IDToken); err != nil {
-			return models.Event{}, err
+		who := &entrant{user: user, identity: identity, method: method, idToken: claim.IDToken}
+		if !claim.AuthTime.IsZero() {
+			who.provenAt = &claim.AuthTime
 		}
-		if err := s.replaceSession(tx, r.Former, session); err != nil {
-			return models.Event{}, err
-		}
-		e := models.NewEvent(ctx, "signin.finish", models.OutcomeOK)
-		e.Actor = models.Actor{ID: user.ID, Name: user.Label(), Kind: "user"}
-		e.Provider, e.Session = r.Slot, session.ID
-		return e, nil
+		return who, nil
 	})
-	return session, token, err
 }
 
 func (s *Service) findOrMake(tx *store.Tx, slot string, claim providers.Claim, claims models.Claims) (*models.User, *models.Identity, error) {
@@ -171,9 +123,6 @@ func (s *Service) findOrMake(tx *store.Tx, slot string, claim providers.Claim, c
 	if err != nil {
 		return nil, nil, err
 	}
-	if user.Disabled() {
-		return nil, nil, errDisabled
-	}
 	user.Rename(claims.Name, claims.Email)
 	identity.Slot, identity.Claims, identity.SignedInAt = slot, claims, s.Now()
 	return &user, &identity, errors.Join(tx.SaveUser(&user), tx.SaveIdentity(&identity))
@@ -186,35 +135,10 @@ func (s *Service) make(tx *store.Tx, slot string, claim providers.Claim, claims 
 	return user, identity, errors.Join(tx.InsertUser(user), tx.SaveIdentity(identity))
 }
 
-// dress notes where the session was made and keeps the ID token, sealed, as
-// the hint for signing out at the provider.
-func (s *Service) dress(ctx context.Context, session *models.Session, idToken string) (err error) {
-	r := models.RequestOf(ctx)
-	session.SeenFrom(r.ClientIP, r.UserAgent)
-	if idToken != "" {
-		session.IDToken, err = s.Keys.Seal("id_token:"+session.ID, idToken)
-	}
-	return err
-}
-
-func (s *Service) replaceSession(tx *store.Tx, former *models.Principal, session *models.Session) error {
-	if former != nil {
-		if _, err := tx.DeleteSession(former.SessionID); err != nil {
-			return err
-		}
-	}
-	return tx.InsertSession(session)
-}
-
 func claimsOf(c providers.Claim) models.Claims {
 	return models.Claims{
 		Email: c.Email, EmailVerified: c.EmailVerified, Hosted: c.Hosted, HostedDomain: c.HostedDomain,
 		Name: c.Name, Username: c.Username,
 		Groups: c.Groups, Orgs: c.Orgs, Teams: c.Teams, AMR: c.AMR,
 	}
-}
-
-// access is what a principal may do by the policy of this moment.
-func (s *Service) access(i models.Identity) policy.Access {
-	return s.Policy().Access(i.Claims.Subject(i.Slot))
 }

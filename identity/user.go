@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/store"
 )
 
@@ -25,17 +26,20 @@ func (s *Service) IdentitiesOf(ctx context.Context, userID string) ([]models.Ide
 
 // Disable bars somebody: their sessions end in the same change, and they
 // cannot sign in again until they are enabled.
-func (s *Service) Disable(ctx context.Context, by models.Actor, userID string) error {
+func (s *Service) Disable(ctx context.Context, userID string) error {
 	now := s.Now()
-	return s.setDisabled(ctx, by, userID, "user.disable", &now)
+	return s.setDisabled(ctx, userID, "user.disable", &now)
 }
 
 // Enable lets somebody sign in again.
-func (s *Service) Enable(ctx context.Context, by models.Actor, userID string) error {
-	return s.setDisabled(ctx, by, userID, "user.enable", nil)
+func (s *Service) Enable(ctx context.Context, userID string) error {
+	return s.setDisabled(ctx, userID, "user.enable", nil)
 }
 
-func (s *Service) setDisabled(ctx context.Context, by models.Actor, userID, event string, at *time.Time) error {
+func (s *Service) setDisabled(ctx context.Context, userID, event string, at *time.Time) error {
+	if err := mayAdminister(ctx); err != nil {
+		return err
+	}
 	return s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
 		user, err := tx.User(userID)
 		if err != nil {
@@ -49,7 +53,17 @@ func (s *Service) setDisabled(ctx context.Context, by models.Actor, userID, even
 			return models.Event{}, err
 		}
 		e := models.NewEvent(ctx, event, models.OutcomeOK)
-		e.Actor, e.Target = by, &models.Target{Kind: "user", ID: userID}
+		e.Target = &models.Target{Kind: "user", ID: userID}
 		return e, nil
 	})
+}
+
+// mayAdminister is the law of every change to somebody else: the operator and
+// admins make it, nobody else does.
+func mayAdminister(ctx context.Context) error {
+	p := models.PrincipalOf(ctx)
+	if models.IsOperator(ctx) || (p != nil && p.Access.Permissions.Has(policy.Administer)) {
+		return nil
+	}
+	return ErrNotAdmin
 }

@@ -87,7 +87,7 @@ func (w *world) replica(s *store.Store, gate policy.Gate, keys ...[]byte) *ident
 	service, err := identity.New(context.Background(), identity.Config{
 		Store: s, Doors: []identity.Door{{Provider: w.provider("oidc"), Gate: gate}, {Provider: w.provider("second")}, {Provider: w.provider("google"), Gate: policy.Gate{Domains: []string{"example.com"}}}}, Policy: w.rules.current, Keys: ring,
 		Site: models.Site{URL: &url.URL{Scheme: "http", Host: "localhost:3000"}}, Audience: "dagster",
-		SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
+		SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, PasswordLogin: true, MFA: identity.MFAOptional, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -3,6 +3,7 @@ package models
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind says what sort of refusal an error is; handlers turn it into a status.
@@ -15,6 +16,12 @@ const (
 	KindNotFound        Kind = "not_found"
 	KindConflict        Kind = "conflict"
 	KindUnavailable     Kind = "unavailable"
+	// KindTooMany is one attempt too many; Retry says when to come again.
+	KindTooMany Kind = "too_many"
+	// KindConfirm is something that wants a recent proof of who asks.
+	KindConfirm Kind = "confirm"
+	// KindSetup is everything before there is an admin.
+	KindSetup Kind = "setup"
 	// KindMisdirected is a request for a host that is not ours.
 	KindMisdirected Kind = "misdirected"
 	// KindOutage is a failure of somebody we asked, such as a provider.
@@ -29,7 +36,11 @@ type Error struct {
 	// Code is the fixed word that a program may look at.
 	Code string
 	Msg  string
-	Err  error
+	// Field names the form field that a message is about; empty for none.
+	Field string
+	// Retry is when the same may work, from now.
+	Retry time.Duration
+	Err   error
 }
 
 // NewError makes an error without a cause.
@@ -39,6 +50,20 @@ func NewError(kind Kind, code, msg string) *Error { return &Error{Kind: kind, Co
 func (e *Error) Because(err error) *Error {
 	c := *e
 	c.Err = err
+	return &c
+}
+
+// At gives the error for one field of a form.
+func (e *Error) At(field string) *Error {
+	c := *e
+	c.Field = field
+	return &c
+}
+
+// After gives the error with when to try again.
+func (e *Error) After(d time.Duration) *Error {
+	c := *e
+	c.Retry = d
 	return &c
 }
 

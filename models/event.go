@@ -67,7 +67,7 @@ type Event struct {
 func NewEvent(ctx context.Context, name, outcome string) Event {
 	r, p := RequestOf(ctx), PrincipalOf(ctx)
 	e := Event{
-		Event: name, Outcome: outcome, Actor: p.Actor(),
+		Event: name, Outcome: outcome, Actor: ActorOf(ctx),
 		ClientIP: r.ClientIP, UserAgent: r.UserAgent, RequestID: r.ID,
 	}
 	if p != nil {

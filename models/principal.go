@@ -20,7 +20,10 @@ type Principal struct {
 	TokenHash  string
 	SignedInAt time.Time
 	ExpiresAt  time.Time
-	Access     policy.Access
+	// ProvenAt is when they last proved who they are; zero if that is not known.
+	ProvenAt time.Time
+	Method   Method
+	Access   policy.Access
 }
 
 // Actor is the principal as an event names it.
@@ -56,6 +59,23 @@ func scopes(a policy.Access) []string {
 // Operator is the actor of the command line.
 var Operator = Actor{ID: "operator:cli", Name: "operator", Kind: "operator"}
 
+// WithOperator says that the command line asks: whoever may run it with the
+// installation's settings may do what an admin may.
+func WithOperator(ctx context.Context) context.Context {
+	return context.WithValue(ctx, operatorKey, true)
+}
+
+// IsOperator tells whether the command line asks.
+func IsOperator(ctx context.Context) bool { return ctx.Value(operatorKey) == true }
+
+// ActorOf is who acts: the operator, the principal, or nobody we know.
+func ActorOf(ctx context.Context) Actor {
+	if IsOperator(ctx) {
+		return Operator
+	}
+	return PrincipalOf(ctx).Actor()
+}
+
 // Request is what every event and every log line about a request repeats.
 type Request struct {
 	ID        string
@@ -68,6 +88,7 @@ type contextKey int
 const (
 	requestKey contextKey = iota
 	principalKey
+	operatorKey
 )
 
 // WithRequest puts the request's data into the context, once. What a stranger

@@ -18,11 +18,29 @@ type Session struct {
 	UserAgent  string
 	// IDToken is the provider's ID token, sealed, kept as the hint for signing
 	// out at the provider (OpenID Connect RP-Initiated Logout §2).
-	IDToken    string
+	IDToken string
+	// Method is how they signed in, Factor the second factor that they proved.
+	Method Method
+	Factor FactorKind
+	// ProvenAt is when the person last proved who they are: step-up asks for a
+	// recent one. Nil where the provider did not say when it asked them.
+	ProvenAt   *time.Time
 	CreatedAt  time.Time
 	LastSeenAt time.Time `gorm:"index"`
 	ExpiresAt  time.Time `gorm:"index"`
 }
+
+// Method is a way of signing in.
+type Method string
+
+const (
+	MethodProvider  Method = "provider" // at an identity provider, in the browser
+	MethodDirectory Method = "directory"
+	MethodHeader    Method = "header" // told by a proxy in front of us
+	MethodPassword  Method = "password"
+	MethodPasskey   Method = "passkey"
+	MethodLink      Method = "link" // a one-time link
+)
 
 // maxUserAgent bounds what a stranger can write into a row, in bytes.
 const maxUserAgent = 512

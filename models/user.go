@@ -14,8 +14,11 @@ type User struct {
 	ID   string `gorm:"primaryKey"`
 	Name string
 	// Email is for display; what rules look at is an identity's verified one.
-	Email      string
-	CreatedAt  time.Time `gorm:"index"`
+	Email string
+	// Role is what an admin has assigned; it adds to what the rules of the policy
+	// give. None for most.
+	Role       policy.Role `gorm:"index"`
+	CreatedAt  time.Time   `gorm:"index"`
 	DisabledAt *time.Time
 }
 
@@ -90,6 +93,14 @@ type Claims struct {
 	Teams         []string `json:"teams,omitempty"`
 	AMR           []string `json:"amr,omitempty"`
 }
+
+// LocalSlot is the slot of accounts that are kept here, and LocalIssuer their
+// issuer, which no provider can have: it is no address. Their subject is the
+// user's id.
+const (
+	LocalSlot   = "password"
+	LocalIssuer = "dagpass"
+)
 
 // Subject is the claims of one slot as policy sees them.
 func (c Claims) Subject(slot string) policy.Subject {

@@ -18,7 +18,7 @@ type Access struct {
 	// match and name no locations, and what those that do may read.
 	Permissions Permissions
 	// Rules names, per permission, the first rule that gave it: a grant of the
-	// policy file ("grant 2"), "admin_emails" or "default_role".
+	// policy file ("grant 2"), "admin_emails", "assigned_role" or "default_role".
 	Rules map[Permission]string
 	// Scopes hold at some code locations only, one for each matching grant that
 	// names locations.

@@ -22,6 +22,8 @@ type Subject struct {
 	HostedDomain string
 	Groups       []string
 	Orgs, Teams  []string
+	// Assigned is the role that an admin of this installation gave them.
+	Assigned Role
 }
 
 // NewSubject makes a subject whose e-mail counts only if it was verified.
@@ -161,7 +163,7 @@ func (p *Policy) UsesOrgs() bool {
 }
 
 // Rules names the rules that match somebody, in the order in which they count:
-// "admin_emails", "grant 2", or "default_role" where none of these does.
+// "admin_emails", "assigned_role", "grant 2", or "default_role" where none of these does.
 func (p *Policy) Rules(s Subject) []string {
 	var names []string
 	for _, rule := range p.matching(s) {
@@ -198,6 +200,9 @@ func (p *Policy) named(s Subject) []rule {
 	var rules []rule
 	if s.Email != "" && slices.Contains(p.adminEmails, s.Email) {
 		rules = append(rules, rule{name: "admin_emails", role: Admin})
+	}
+	if s.Assigned != None {
+		rules = append(rules, rule{name: "assigned_role", role: s.Assigned})
 	}
 	for i, g := range p.grants {
 		if g.matches(s) {

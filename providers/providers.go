@@ -20,13 +20,23 @@ package providers
 
 import (
 	"context"
+	"net/http"
+	"net/netip"
 	"time"
 )
 
-// Provider signs people in at one identity provider.
-// Every error is an *Error; a Provider may be used by many goroutines.
-type Provider interface {
+// Source is one way in. Every error of one is an *Error; it may be used by many
+// goroutines.
+type Source interface {
 	Info() Info
+	// Ready says whether the source was reached within the last minute. It may
+	// try, waits two seconds at most and leaves a failing one alone for a while.
+	Ready(ctx context.Context) error
+}
+
+// Provider signs people in at one identity provider, in the browser.
+type Provider interface {
+	Source
 	// Begin returns the URL of the authorization request.
 	Begin(ctx context.Context, a Attempt) (authURL string, err error)
 	// Check judges the issuer (RFC 9207) and the error of a callback. It makes
@@ -35,10 +45,19 @@ type Provider interface {
 	// Finish checks the callback, exchanges its code and returns what the
 	// provider vouches for.
 	Finish(ctx context.Context, a Attempt, cb Callback) (Claim, error)
-	// Ready says whether the provider was reached within the last minute. It
-	// may try, waits two seconds at most and leaves a failing provider alone
-	// for a while.
-	Ready(ctx context.Context) error
+}
+
+// Directory signs people in with the name and the password that they typed.
+type Directory interface {
+	Source
+	SignIn(ctx context.Context, username, password string) (Claim, error)
+}
+
+// Witness signs people in whom a proxy in front of us has signed in: it reads
+// the proxy's headers. Peer is who sent the request to us.
+type Witness interface {
+	Source
+	SignIn(ctx context.Context, h http.Header, peer netip.Addr) (Claim, error)
 }
 
 // EndSession is the further ability of providers that end their own session
@@ -53,7 +72,7 @@ type EndSession interface {
 type Info struct {
 	Slot   string
 	Label  string
-	Type   string // "google", "github" or "oidc"
+	Type   string // "google", "github", "oidc", "ldap" or "header"
 	Issuer string
 }
 
@@ -64,6 +83,9 @@ type Attempt struct {
 	Nonce       string
 	Verifier    string // PKCE code verifier (RFC 7636 section 4.1)
 	RedirectURI string
+	// FreshSince, unless zero, asks the provider to sign the person in anew, and
+	// refuses an answer that does not say that it did so since then (auth_time).
+	FreshSince time.Time
 }
 
 // Claim is what a provider vouches for. The account it belongs to is

@@ -13,6 +13,8 @@ func Tables() []any {
 	return []any{
 		&models.User{}, &models.Identity{}, &models.Session{}, &models.SigningKey{},
 		&spentState{}, &eventRow{}, &chainHead{},
+		&models.PendingSignIn{}, &models.Credential{}, &models.Factor{}, &models.RecoveryCode{}, &models.OneTimeLink{},
+		&models.KnownAddress{}, &failedProof{},
 	}
 }
 

@@ -60,6 +60,24 @@ func (t *Tx) DeleteSessionsOf(userID string) (n int64, err error) {
 	return done.RowsAffected, doing("delete sessions", done.Error)
 }
 
+// DeleteOtherSessionsOf ends all sessions of a user but one and tells how many
+// that were.
+func (t *Tx) DeleteOtherSessionsOf(userID, but string) (n int64, err error) {
+	done := t.db.Where("user_id = ? AND id <> ?", userID, but).Delete(&models.Session{})
+	return done.RowsAffected, doing("delete sessions", done.Error)
+}
+
+// DeleteSessionOf ends one session of a user, or is [models.ErrNotFound].
+func (t *Tx) DeleteSessionOf(userID, id string) error {
+	return doing("delete session", one(t.db.Where("id = ? AND user_id = ?", id, userID).Delete(&models.Session{})))
+}
+
+// ProveSession notes that the person of a session has proved again who they
+// are, or is [models.ErrNotFound].
+func (t *Tx) ProveSession(id string, at time.Time) error {
+	return doing("prove session", one(t.db.Model(&models.Session{}).Where("id = ?", id).Update("proven_at", at)))
+}
+
 // spentState is a state that a callback has used up.
 type spentState struct {
 	Hash      string    `gorm:"primaryKey"`
@@ -102,7 +120,8 @@ const sweepBatch = 500
 
 // Sweep removes what has expired at now: sessions past their absolute lifetime
 // or unused for idle, spent states past their time, signing keys that verify
-// nothing any more. It tells how many rows that were. Every replica may call
+// nothing any more, sign-ins and links that were not finished in time, failures
+// that count no more. It tells how many rows that were. Every replica may call
 // it; each leaves alone what another has its hands on.
 func (s *Store) Sweep(ctx context.Context, now time.Time, idle time.Duration) (n int64, err error) {
 	db := s.write.WithContext(ctx)
@@ -113,6 +132,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, idle time.Duration) (n
 		{"sessions", "id", db.Where("expires_at <= ? OR last_seen_at <= ?", now, now.Add(-idle))},
 		{"spent_states", "hash", db.Where("expires_at <= ?", now)},
 		{"signing_keys", "id", db.Where("verifies_until <= ?", now)},
+		{"pending_sign_ins", "id", db.Where("expires_at <= ?", now)},
+		{"one_time_links", "hash", db.Where("expires_at <= ?", now)},
+		{"failed_proofs", "key", db.Where("expires_at <= ?", now)},
 	} {
 		swept, err := sweep(db, what.table, what.key, what.expired)
 		if n += swept; err != nil {

@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/dagpass/dagpass/migrations"
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 )
 
 // listLimit bounds lists for the command line.
@@ -72,4 +75,63 @@ func (t *Tx) SaveIdentity(i *models.Identity) error {
 		Columns:   []clause.Column{{Name: "id"}},
 		DoUpdates: clause.AssignmentColumns([]string{"slot", "claims", "signed_in_at"}),
 	}).Create(i).Error)
+}
+
+// CountAdmins counts the users who were made admin and are not disabled.
+func (s *Store) CountAdmins(ctx context.Context) (int64, error) {
+	return admins(s.read.WithContext(ctx))
+}
+
+// CountAdmins counts them as this change sees them.
+func (t *Tx) CountAdmins() (int64, error) { return admins(t.db) }
+
+func admins(db *gorm.DB) (n int64, err error) {
+	err = db.Model(&models.User{}).Where("role = ? AND disabled_at IS NULL", policy.Admin).Count(&n).Error
+	return n, doing("count admins", err)
+}
+
+// LockPeople makes other changes that call it wait until this one ends: those
+// that could take away the last admin, or make the first. On SQLite changes
+// take turns anyway.
+func (t *Tx) LockPeople() error {
+	if t.db.Name() == migrations.SQLite {
+		return nil
+	}
+	return doing("lock people", t.db.Exec("SELECT pg_advisory_xact_lock(hashtext('dagpass people'))").Error)
+}
+
+// DeleteUser removes an account and all that hangs on it, or is
+// [models.ErrNotFound].
+func (t *Tx) DeleteUser(id string) error {
+	return doing("delete user", one(t.db.Where("id = ?", id).Delete(&models.User{})))
+}
+
+// IdentityByID is one of somebody's identities, locked until the change ends,
+// or [models.ErrNotFound].
+func (t *Tx) IdentityByID(id string) (i models.Identity, err error) {
+	err = found(locked(t.db).Where("id = ?", id).Take(&i).Error)
+	return i, err
+}
+
+// CountIdentities counts somebody's identities.
+func (t *Tx) CountIdentities(userID string) (n int64, err error) {
+	err = t.db.Model(&models.Identity{}).Where("user_id = ?", userID).Count(&n).Error
+	return n, doing("count identities", err)
+}
+
+// MoveIdentities gives all identities of one user to another, but for the one
+// of accounts that are kept here, and ends the sessions that were made with
+// them. It tells how many identities that were.
+func (t *Tx) MoveIdentities(from, to string) (n int64, err error) {
+	if _, err := t.DeleteSessionsOf(from); err != nil {
+		return 0, err
+	}
+	done := t.db.Model(&models.Identity{}).Where("user_id = ? AND slot <> ?", from, models.LocalSlot).Update("user_id", to)
+	return done.RowsAffected, doing("move identities", done.Error)
+}
+
+// DeleteIdentity removes one of somebody's identities with its sessions, or is
+// [models.ErrNotFound].
+func (t *Tx) DeleteIdentity(userID, id string) error {
+	return doing("delete identity", one(t.db.Where("id = ? AND user_id = ?", id, userID).Delete(&models.Identity{})))
 }

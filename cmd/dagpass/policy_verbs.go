@@ -120,7 +120,7 @@ func (v policyExplainVerb) explain(ctx context.Context, e explainer, env environ
 	if v.User == "" {
 		return e.explain(e.judge(v.subject(e.cfg))), nil
 	}
-	err = operate(ctx, env, io, func(s *identity.Service) error {
+	err = operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
 		return onOne(ctx, s, v.User, func(u models.User) error {
 			ways, err := s.IdentitiesOf(ctx, u.ID)
 			x = e.explainUser(u, ways)

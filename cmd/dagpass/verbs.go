@@ -64,7 +64,7 @@ func (v backupVerb) Run(ctx context.Context, env environment, io stdio) error {
 }
 
 // operate hands an operator's verb the use cases, as the console has them.
-func operate(ctx context.Context, env environment, io stdio, do func(*identity.Service) error) error {
+func operate(ctx context.Context, env environment, io stdio, do func(context.Context, *identity.Service) error) error {
 	cfg, err := env.load()
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func operate(ctx context.Context, env environment, io stdio, do func(*identity.S
 		return err
 	}
 	defer a.store.Close()
-	return do(a.identity)
+	return do(models.WithOperator(ctx), a.identity)
 }
 
 // discard keeps events out of a verb's own output; the trail has them.
@@ -99,7 +99,7 @@ type userLine struct {
 
 // Run lists accounts.
 func (v userListVerb) Run(ctx context.Context, env environment, io stdio) error {
-	return operate(ctx, env, io, func(s *identity.Service) error {
+	return operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
 		users, err := s.Users(ctx, v.Who)
 		if err != nil {
 			return err
@@ -131,8 +131,8 @@ type userDisableVerb struct {
 
 // Run bars somebody.
 func (v userDisableVerb) Run(ctx context.Context, env environment, io stdio) error {
-	return operate(ctx, env, io, func(s *identity.Service) error {
-		return onOne(ctx, s, v.Who, func(u models.User) error { return s.Disable(ctx, models.Operator, u.ID) })
+	return operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
+		return onOne(ctx, s, v.Who, func(u models.User) error { return s.Disable(ctx, u.ID) })
 	})
 }
 
@@ -142,8 +142,8 @@ type userEnableVerb struct {
 
 // Run lets somebody in again.
 func (v userEnableVerb) Run(ctx context.Context, env environment, io stdio) error {
-	return operate(ctx, env, io, func(s *identity.Service) error {
-		return onOne(ctx, s, v.Who, func(u models.User) error { return s.Enable(ctx, models.Operator, u.ID) })
+	return operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
+		return onOne(ctx, s, v.Who, func(u models.User) error { return s.Enable(ctx, u.ID) })
 	})
 }
 
@@ -167,7 +167,7 @@ type auditVerifyVerb struct{}
 
 // Run walks the whole chain.
 func (auditVerifyVerb) Run(ctx context.Context, env environment, io stdio) error {
-	return operate(ctx, env, io, func(s *identity.Service) error {
+	return operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
 		last, err := s.VerifyAudit(ctx)
 		if err != nil {
 			return err
