@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
 
 	"github.com/dagpass/dagpass/models"
@@ -10,7 +9,7 @@ import (
 )
 
 // SignInHeader signs in whom a proxy in front of us has signed in.
-func (s *Service) SignInHeader(ctx context.Context, slot string, h http.Header, peer netip.Addr, e Entry) (SignedIn, error) {
+func (s *Service) SignInHeader(ctx context.Context, slot string, h map[string][]string, peer netip.Addr, e Entry) (SignedIn, error) {
 	witness, ok := s.doors[slot].Provider.(providers.Witness)
 	if !ok {
 		return SignedIn{}, ErrNoProvider

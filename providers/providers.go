@@ -20,7 +20,6 @@ package providers
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
 	"time"
 )
@@ -54,10 +53,10 @@ type Directory interface {
 }
 
 // Witness signs people in whom a proxy in front of us has signed in: it reads
-// the proxy's headers. Peer is who sent the request to us.
+// the proxy's headers, which are net/http's. Peer is who sent the request to us.
 type Witness interface {
 	Source
-	SignIn(ctx context.Context, h http.Header, peer netip.Addr) (Claim, error)
+	SignIn(ctx context.Context, h map[string][]string, peer netip.Addr) (Claim, error)
 }
 
 // EndSession is the further ability of providers that end their own session
