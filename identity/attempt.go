@@ -15,14 +15,28 @@ import (
 // included.
 const attemptTTL = 10 * time.Minute
 
-// attempt is one sign-in under way. It lives sealed in the browser, so that
+// attempt is one way to a provider and back, under way: a sign-in mostly. It lives sealed in the browser, so that
 // starting a sign-in stores nothing and any replica can finish it.
 type attempt struct {
 	providers.Attempt
 	Slot    string    `json:"slot"`
 	Next    string    `json:"next"`
 	Expires time.Time `json:"expires"`
+	// Purpose is what the person went to the provider for: one of the words
+	// below, and empty for a sign-in.
+	Purpose string `json:"purpose,omitempty"`
+	// User and Session are who began something other than a sign-in, and where;
+	// Identity is the account at the provider that a confirmation is about.
+	User     string `json:"user,omitempty"`
+	Session  string `json:"session,omitempty"`
+	Identity string `json:"identity,omitempty"`
 }
+
+// What an attempt is for, besides signing in.
+const (
+	toLink    = "link"    // to add the account at the provider to the person's own
+	toConfirm = "confirm" // to prove again who they are
+)
 
 // Begun is what the browser is sent away with.
 type Begun struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/providers"
 )
 
 // FreshFor is how long a proof of who one is counts as recent.
@@ -39,4 +40,9 @@ func (s *Service) ConfirmPasskey(ctx context.Context, p *models.Principal, seale
 // session of ours, which is then proven.
 func (s *Service) BeginConfirm(ctx context.Context, p *models.Principal, next string) (Begun, error) {
 	return Begun{}, ErrUnavailable // TODO factors
+}
+
+// finishConfirm takes what came back from the provider for [Service.BeginConfirm].
+func (s *Service) finishConfirm(ctx context.Context, a attempt, claim providers.Claim, r Return) (SignedIn, error) {
+	return SignedIn{}, ErrUnavailable // TODO factors
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/providers"
 )
 
 // BeginLinking sends the person to another provider, to add their account there
@@ -11,6 +12,11 @@ import (
 // session.
 func (s *Service) BeginLinking(ctx context.Context, p *models.Principal, slot string) (Begun, error) {
 	return Begun{}, ErrUnavailable // TODO accounts
+}
+
+// finishLinking takes what came back from the provider for [Service.BeginLinking].
+func (s *Service) finishLinking(ctx context.Context, a attempt, claim providers.Claim, r Return) (SignedIn, error) {
+	return SignedIn{}, ErrUnavailable // TODO accounts
 }
 
 // Unlink removes one of the person's own identities, but not the last. It wants

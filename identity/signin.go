@@ -12,21 +12,21 @@ import (
 // Begin starts a sign-in. It stores nothing: what the callback needs travels
 // sealed with the browser.
 func (s *Service) Begin(ctx context.Context, slot, next string) (Begun, error) {
-	provider, ok := s.doors[slot].provider()
+	return s.begin(ctx, attempt{Slot: slot, Next: s.Site.Next(next)})
+}
+
+// begin sends somebody to the provider of the attempt's slot, whatever for.
+func (s *Service) begin(ctx context.Context, a attempt) (Begun, error) {
+	provider, ok := s.doors[a.Slot].provider()
 	if !ok {
 		return Begun{}, ErrNoProvider
 	}
-	a := attempt{
-		Attempt: providers.Attempt{
-			State: models.RandomToken(), Nonce: models.RandomToken(), Verifier: models.RandomToken(),
-			RedirectURI: s.RedirectURI(slot),
-		},
-		Slot: slot, Next: s.Site.Next(next), Expires: s.Now().Add(attemptTTL),
-	}
+	a.State, a.Nonce, a.Verifier = models.RandomToken(), models.RandomToken(), models.RandomToken()
+	a.RedirectURI, a.Expires = s.RedirectURI(a.Slot), s.Now().Add(attemptTTL)
 	redirect, err := provider.Begin(ctx, a.Attempt)
 	if err != nil {
 		reason, public := fromProvider(err)
-		return Begun{}, s.refuseSignIn(ctx, slot, reason, public, err)
+		return Begun{}, s.refuseSignIn(ctx, a.Slot, reason, public, err)
 	}
 	sealed, err := s.sealAttempt(a)
 	return Begun{redirect, AttemptName(a.State), sealed, a.Expires}, err
@@ -47,7 +47,8 @@ type Return struct {
 
 // Finish judges a callback and signs the person in: state, iss and error
 // before any request to the provider; then the code, the token, the allow-list,
-// and one change of the store. Every refusal is recorded with its reason.
+// and one change of the store. Every refusal is recorded with its reason. An
+// attempt to link or to confirm makes no session: its SignedIn has no token.
 func (s *Service) Finish(ctx context.Context, r Return) (SignedIn, error) {
 	provider, ok := s.doors[r.Slot].provider()
 	if !ok {
@@ -65,7 +66,20 @@ func (s *Service) Finish(ctx context.Context, r Return) (SignedIn, error) {
 		reason, public := fromProvider(err)
 		return SignedIn{}, s.refuseSignIn(ctx, r.Slot, reason, public, err)
 	}
-	return s.admit(ctx, r.Slot, models.MethodProvider, claim, Entry{a.Next, r.Former})
+	return s.conclude(ctx, a, claim, r)
+}
+
+// conclude does with a verified claim what the attempt was begun for.
+func (s *Service) conclude(ctx context.Context, a attempt, claim providers.Claim, r Return) (SignedIn, error) {
+	switch a.Purpose {
+	case "":
+		return s.admit(ctx, r.Slot, models.MethodProvider, claim, Entry{a.Next, r.Former})
+	case toLink:
+		return s.finishLinking(ctx, a, claim, r)
+	case toConfirm:
+		return s.finishConfirm(ctx, a, claim, r)
+	}
+	return SignedIn{}, s.refuseSignIn(ctx, r.Slot, "state", ErrSignInExpired, errNoAttempt)
 }
 
 // RefuseCallback records a callback that could not even be read.
