@@ -31,6 +31,7 @@ type Options struct {
 type file struct {
 	Roles  map[Role]roleSpec `yaml:"roles"`
 	Grants []Grant           `yaml:"grants"`
+	MFA    MFA               `yaml:"mfa"`
 }
 
 type roleSpec struct {
@@ -48,12 +49,13 @@ func New(o Options) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{roles: builtInRoles(), adminEmails: folded(o.AdminEmails), defaultRole: o.DefaultRole}
+	p := &Policy{roles: builtInRoles(), adminEmails: folded(o.AdminEmails), defaultRole: o.DefaultRole, mfa: f.MFA}
 	problems := p.defineRoles(f.Roles)
 	for i, g := range f.Grants {
 		problems = append(problems, p.checkGrant(i, g, o)...)
 		p.grants = append(p.grants, g)
 	}
+	problems = append(problems, p.checkMFA()...)
 	if err := errors.Join(append(problems, p.checkDefaultRole())...); err != nil {
 		return nil, err
 	}
@@ -73,29 +75,40 @@ func parse(content []byte) (file, error) {
 	return f, refuseEmpty(content)
 }
 
-// refuseEmpty finds what is written into a grant and left empty, as a template
-// does whose variable is missing. The reader takes it for absent, and a grant
-// that names less matches more people, or holds at more locations. It looks at
-// the values as they are after aliases and merges.
+// refuseEmpty finds what is written into a grant, or about second factors, and
+// left empty, as a template does whose variable is missing. The reader takes it
+// for absent, and a grant that names less matches more people, or holds at more
+// locations; second factors for fewer roles are asked of fewer people. It looks
+// at the values as they are after aliases and merges.
 func refuseEmpty(content []byte) error {
 	var f struct {
 		Grants []map[string]any `yaml:"grants"`
+		Rest   map[string]any   `yaml:",inline"`
 	}
 	if err := yaml.Unmarshal(content, &f); err != nil {
 		return err
 	}
 	var problems []error
 	for i, grant := range f.Grants {
-		for _, field := range slices.Sorted(maps.Keys(grant)) {
-			if lack := emptiness(grant[field]); lack != "" {
-				problems = append(problems, fmt.Errorf("%s: %s %s", grantName(i), field, lack))
-			}
-		}
-		if grant == nil {
-			problems = append(problems, fmt.Errorf("%s is empty", grantName(i)))
-		}
+		problems = append(problems, emptyFields(grantName(i), grant)...)
+	}
+	if mfa, written := f.Rest["mfa"]; written {
+		fields, _ := mfa.(map[string]any)
+		problems = append(problems, emptyFields("mfa", fields)...)
 	}
 	return errors.Join(problems...)
+}
+
+func emptyFields(what string, fields map[string]any) (problems []error) {
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		if lack := emptiness(fields[field]); lack != "" {
+			problems = append(problems, fmt.Errorf("%s: %s %s", what, field, lack))
+		}
+	}
+	if fields == nil {
+		problems = append(problems, fmt.Errorf("%s is empty", what))
+	}
+	return problems
 }
 
 // emptiness says what a value lacks. The reader drops an entry of a list that

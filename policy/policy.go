@@ -113,6 +113,7 @@ type Policy struct {
 	grants      []Grant
 	adminEmails []string
 	defaultRole Role
+	mfa         MFA
 }
 
 // Access unites the permissions of every rule that matches. The default role
