@@ -67,6 +67,12 @@ var slipList = []slip{
 	{name: "our job beside another's run", document: `mutation { launchRunReexecution(executionParams: ` + mailOurs + `, reexecutionParams: {parentRunId: "{sales.run}", strategy: ALL_STEPS}) { __typename } }`, harmless: true},
 	{name: "another's job, our parent", document: `mutation { launchRunReexecution(executionParams: {selector: {` + inSales + `, jobName: "counting"}, executionMetadata: {parentRunId: "{marketing.run}", rootRunId: "{marketing.run}"}}) { __typename } }`},
 
+	{name: "our job in the group of another's run", document: `mutation { launchRun(executionParams: {selector: {` + inMarketing + `, jobName: "mailing"}, executionMetadata: {parentRunId: "{sales.run}", rootRunId: "{sales.run}"}}) { __typename } }`},
+	{name: "our job in the group of another's run, by tags", document: `mutation { launchRun(executionParams: {selector: {` + inMarketing + `, jobName: "mailing"}, executionMetadata: {tags: [{key: "dagster/root_run_id", value: "{sales.run}"}, {key: "dagster/parent_run_id", value: "{sales.run}"}]}}) { __typename } }`},
+	{name: "our job in another's backfill", document: `mutation { launchRun(executionParams: {selector: {` + inMarketing + `, jobName: "mailing"}, executionMetadata: {tags: [{key: "dagster/backfill", value: "{sales.backfill}"}]}}) { __typename } }`},
+	{name: "behind a variable that does not skip", document: `mutation($no: Boolean! = false) { ... on Mutation @skip(if: $no) { launchRun(executionParams: ` + countSales + `) { __typename } } }`},
+	{name: "one name for two", document: `mutation { a: launchRun(executionParams: ` + mailOurs + `) { __typename } a: launchRun(executionParams: ` + countSales + `) { __typename } }`, harmless: true},
+
 	{name: "a sensor by its id", document: `mutation { stopSensor(id: "{sales.sensor}") { __typename } }`},
 	{name: "a sensor by its two ids", document: `mutation { stopSensor(jobOriginId: "{sales.sensor.origin}", jobSelectorId: "{sales.sensor.selector}") { __typename } }`},
 	{name: "a sensor by half of our id", document: `mutation { stopSensor(id: "{marketing.sensor.origin}::{sales.sensor.selector}") { __typename } }`},
@@ -193,6 +199,10 @@ func reports(t *testing.T, b *bench, p *person) {
 		{"/report_asset_materialization/?asset_key=campaigns", `{"asset_key":["orders"]}`, 400},
 		{"/report_asset_materialization/calendar", `{}`, 403},
 		{"/report_asset_materialization/nobody", `{}`, 403},
+		{"/report_asset_materialization/%6frders", `{}`, 403},
+		{"/report_asset_materialization/campaigns%2Forders", `{}`, 403},
+		{"/report_asset_materialization/campaigns/../orders", `{}`, 400},
+		{"/report_asset_materialization/orders/", `{}`, 403},
 		{"/report_asset_observation/orders", `{}`, 403},
 		{"/report_asset_observation/campaigns", `{}`, 200},
 		{"/report_asset_check/orders", `{"check_name":"orders_are_plenty","passed":true}`, 403},
