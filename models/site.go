@@ -60,8 +60,8 @@ func (s Site) SameOrigin(origin, fetchSite string) bool {
 const maxNext = 2048
 
 // Next rebuilds a return address from its parts, so that whatever a stranger
-// wrote leads to this origin and below our prefix. Anything else leads to the
-// front page.
+// wrote leads to this origin and below our prefix: to Dagster, or to the
+// account's pages. Anything else leads to the front page.
 func (s Site) Next(raw string) string {
 	home := s.Prefix() + "/"
 	u, err := url.Parse(raw)
@@ -69,7 +69,7 @@ func (s Site) Next(raw string) string {
 		return home
 	}
 	clean := (&url.URL{Path: u.Path}).EscapedPath()
-	if !strings.HasPrefix(clean+"/", home) || strings.HasPrefix(clean, "//") || strings.HasPrefix(clean+"/", home+"auth/") {
+	if !strings.HasPrefix(clean+"/", home) || strings.HasPrefix(clean, "//") || elsewhere(clean+"/", home+"auth/") {
 		return home
 	}
 	if u.RawQuery != "" && len(clean)+len(u.RawQuery) < maxNext {
@@ -79,6 +79,11 @@ func (s Site) Next(raw string) string {
 		return home
 	}
 	return clean
+}
+
+// elsewhere tells our own pages to which nobody comes back.
+func elsewhere(path, own string) bool {
+	return strings.HasPrefix(path, own) && !strings.HasPrefix(path, own+"account/")
 }
 
 func (s Site) ours(u *url.URL) bool {

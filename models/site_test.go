@@ -56,6 +56,13 @@ func TestNext(t *testing.T) {
 		{"https://d.example.com", "/%61uth/logout", "/"},
 		{"https://d.example.com", "/x/../auth/start/okta", "/"},
 		{"https://d.example.com", "/authors", "/authors"},
+		{"https://d.example.com", "/auth/account", "/auth/account"},
+		{"https://d.example.com", "/auth/account/totp", "/auth/account/totp"},
+		{"https://d.example.com", "/auth/accounts", "/"},
+		{"https://d.example.com", "/auth/account/../logout", "/"},
+		{"https://d.example.com", "/auth/account/%2e%2e/logout", "/"},
+		{"https://d.example.com/dag", "/dag/auth/account", "/dag/auth/account"},
+		{"https://d.example.com/dag", "/auth/account", "/dag/"},
 		{"https://d.example.com/dag", "/dag/runs?x", "/dag/runs?x"},
 		{"https://d.example.com/dag", "/dag", "/dag"},
 		{"https://d.example.com/dag", "/", "/dag/"},
@@ -72,9 +79,9 @@ func TestNext(t *testing.T) {
 }
 
 // Whatever a stranger writes, a browser that is sent there stays at this
-// origin, below our prefix, and outside of our own pages.
+// origin, below our prefix, and outside of our own pages but for the account's.
 func FuzzNext(f *testing.F) {
-	for _, seed := range []string{"/runs?x=1", "//evil", "/\\evil", "/%2F/evil", "https://d.example.com", "/dag/../x", "/dag/auth/x", "/dag/%2e%2e/"} {
+	for _, seed := range []string{"/runs?x=1", "//evil", "/\\evil", "/%2F/evil", "https://d.example.com", "/dag/../x", "/dag/auth/x", "/dag/%2e%2e/", "/auth/account/x"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
@@ -88,7 +95,8 @@ func FuzzNext(f *testing.F) {
 			if u.Scheme != "https" || u.Host != "d.example.com" || u.User != nil || strings.ContainsAny(got, "\\\r\n\t") {
 				t.Fatalf("%q leads to %s", raw, u)
 			}
-			if !strings.HasPrefix(u.Path+"/", prefix+"/") || strings.HasPrefix(u.Path+"/", prefix+"/auth/") {
+			own := strings.HasPrefix(u.Path+"/", prefix+"/auth/") && !strings.HasPrefix(u.Path+"/", prefix+"/auth/account/")
+			if !strings.HasPrefix(u.Path+"/", prefix+"/") || own {
 				t.Fatalf("%q leads to %s", raw, u)
 			}
 			if again := base.Next(got); again != got {
