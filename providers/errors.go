@@ -30,6 +30,15 @@ const (
 	ReasonUnverified    = "email_unverified"
 	ReasonEmails        = "emails_unreadable" // GitHub
 	ReasonOrgs          = "orgs_unreadable"   // GitHub
+
+	// A directory's. The first two are one answer to the person: to tell them
+	// apart would tell who has an account.
+	ReasonWrongPassword = "wrong_password"        // the directory refused the bind: wrong, expired, disabled or locked
+	ReasonUnknownName   = "unknown_name"          // no entry, or a name that can have none
+	ReasonAmbiguous     = "ambiguous_name"        // several entries
+	ReasonEntry         = "entry_unusable"        // no lasting id, outside the base, too many groups
+	ReasonDirectory     = "directory_unavailable" // an outage: no server answers
+	ReasonDirectorySays = "directory_refused"     // an outage: it refuses our own account, or a search
 )
 
 // Error is a sign-in that was refused or could not be finished. Its text is
