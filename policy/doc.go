@@ -2,9 +2,9 @@
 //
 // A person arrives as a [Subject]: the claims a provider vouched for. The
 // [Policy] unites the permissions of every grant that matches, adds what
-// ADMIN_EMAILS and DEFAULT_ROLE say, and gives an [Access]. [Decide] holds one
-// [Want], a permission at a code location or in the whole deployment, against
-// that access and names the rule that decided.
+// ADMIN_EMAILS, DEFAULT_ROLE and an admin's own assignment say, and gives an
+// [Access]. [Decide] holds one [Want], a permission at a code location or in the
+// whole deployment, against that access and names the rule that decided.
 // A [Gate] is the allow-list of one provider: it says who gets in at all.
 //
 //	Subject ──Policy.Access──▶ Access ──Decide(want)─────▶ Decision
@@ -19,6 +19,7 @@
 //	  - { domain: corp.com, role: viewer }
 //	  - { slot: okta, group: marketing, role: editor, locations: ["marketing*"] }
 //	  - { slot: github, team: acme/platform, role: admin }
+//	mfa: { roles: [admin, editor], sso: true, step_up: [wipe_assets, administer] }
 //
 // [Policy.Unreachable] finds what of such a file can give nobody anything.
 //

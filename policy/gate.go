@@ -29,8 +29,9 @@ func (p *Policy) Admit(g Gate, s Subject) (reason string, ok bool) {
 }
 
 // Admit says whether the list lets somebody in, and if not, the reason as a
-// fixed word. Named tells that ADMIN_EMAILS or a grant of the policy file names the person
-// by e-mail, domain, group, organisation or team.
+// fixed word. Named tells that ADMIN_EMAILS or a grant of the policy file names
+// the person by e-mail, domain, group, organisation or team, or that an admin
+// has assigned them a role.
 func (g Gate) Admit(s Subject, named bool) (reason string, ok bool) {
 	switch {
 	case len(g.Domains)+len(g.Emails) > 0 && !g.address(s):

@@ -22,7 +22,9 @@ type Subject struct {
 	HostedDomain string
 	Groups       []string
 	Orgs, Teams  []string
-	// Assigned is the role that an admin of this installation gave them.
+	// Assigned is the role that an admin of this installation gave them. It is a
+	// rule that names them. A role of the file that is gone gives nothing, and the
+	// default role does not take its place: nobody meant them to have that one.
 	Assigned Role
 }
 

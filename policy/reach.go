@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -20,9 +19,9 @@ type Door struct {
 }
 
 // Unreachable lists what of the policy can give nobody anything, a sentence
-// each: grants that nobody can match, grants that add nothing to another,
-// patterns that add nothing to another of their grant, and roles of the file
-// that are given to nobody. It speaks only of what is certain.
+// each: grants that nobody can match, grants that add nothing to another, and
+// patterns that add nothing to another of their grant. It speaks only of what is
+// certain: a role that no rule gives may be one that an admin assigns.
 func (p *Policy) Unreachable(doors []Door) (problems []string) {
 	ways := make([][]Door, len(p.grants))
 	why := make([]string, len(p.grants))
@@ -38,9 +37,6 @@ func (p *Policy) Unreachable(doors []Door) (problems []string) {
 		for _, pattern := range g.idleLocations() {
 			problems = append(problems, fmt.Sprintf("%s: the location %q adds nothing to its others", grantName(i), pattern))
 		}
-	}
-	for _, role := range p.unusedRoles() {
-		problems = append(problems, fmt.Sprintf("role %q is given to nobody: no grant names it, and it is not the default role", role))
 	}
 	return problems
 }
@@ -148,14 +144,4 @@ func (g Grant) idleLocations() (idle []Pattern) {
 		}
 	}
 	return idle
-}
-
-func (p *Policy) unusedRoles() (unused []Role) {
-	for _, role := range slices.Sorted(maps.Keys(p.roles)) {
-		given := role == p.defaultRole || slices.ContainsFunc(p.grants, func(g Grant) bool { return g.Role == role })
-		if !given && len(BuiltIn(role)) == 0 {
-			unused = append(unused, role)
-		}
-	}
-	return unused
 }
