@@ -3,6 +3,7 @@ package providers
 import (
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Callback is what the browser brought back. It is read from the query alone.
@@ -71,3 +72,25 @@ func (a Attempt) check() error {
 	}
 	return nil
 }
+
+// authSkew is how far a provider's clock may be behind ours when it says that
+// it asked somebody anew. Its times are whole seconds besides.
+const authSkew = time.Minute
+
+// judgeAuthTime refuses a sign-in that should have been a new one and was not.
+func (a Attempt) judgeAuthTime(at, now time.Time) error {
+	switch {
+	case a.FreshSince.IsZero():
+		return nil
+	case at.IsZero():
+		return refused(ReasonAuthTime, "auth_time is missing")
+	case at.Before(a.FreshSince.Add(-authSkew)):
+		return refused(ReasonAuthTime, "auth_time is from before we asked")
+	case at.After(now.Add(clockSkew)):
+		return refused(ReasonAuthTime, "auth_time is in the future")
+	}
+	return nil
+}
+
+// errNotAnew is the answer of providers without [Anew].
+var errNotAnew = refused(ReasonNotAnew, "this provider does not sign people in anew")

@@ -25,6 +25,8 @@ const (
 	ReasonIssuedAt      = "id_token_issued_at"    // iat
 	ReasonNonce         = "id_token_nonce"        // nonce
 	ReasonAccessHash    = "id_token_access_token" // at_hash
+	ReasonAuthTime      = "auth_time"             // the person was not asked anew, or nobody says so
+	ReasonNotAnew       = "cannot_ask_anew"       // a provider that does not sign people in anew
 	ReasonUserinfo      = "userinfo_unreadable"
 	ReasonUserinfoSub   = "userinfo_subject" // userinfo of somebody else
 	ReasonUnverified    = "email_unverified"

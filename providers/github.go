@@ -106,6 +106,9 @@ func (g *GitHub) Begin(ctx context.Context, a Attempt) (string, error) {
 	if err := a.check(); err != nil {
 		return "", err
 	}
+	if !a.FreshSince.IsZero() {
+		return "", errNotAnew
+	}
 	session, err := g.login(ctx, a).BeginAuth(a.State)
 	if err != nil {
 		return "", asError(err)
@@ -137,6 +140,9 @@ func (g *GitHub) Finish(ctx context.Context, a Attempt, cb Callback) (Claim, err
 	}
 	if err := a.check(); err != nil {
 		return Claim{}, err
+	}
+	if !a.FreshSince.IsZero() {
+		return Claim{}, errNotAnew
 	}
 	user, err := fetchUser(g.login(ctx, a), a, cb.Code)
 	if err != nil {

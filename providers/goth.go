@@ -107,6 +107,9 @@ func (l *login) BeginAuth(state string) (goth.Session, error) {
 	for name, value := range l.oidc.cfg.AuthParams {
 		options = append(options, oauth2.SetAuthURLParam(name, value))
 	}
+	if !l.attempt.FreshSince.IsZero() { // last, so that no configuration takes its place
+		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
+	}
 	return &session{authURL: l.config().AuthCodeURL(state, options...)}, nil
 }
 
@@ -172,6 +175,8 @@ func (s *session) Authorize(p goth.Provider, params goth.Params) (string, error)
 	if s.idToken == "" {
 		return "", refused(ReasonTokenMissing, "the token response has no id_token")
 	}
-	s.claims, err = l.oidc.verifyIDToken(ctx, s.idToken, s.accessToken, l.attempt.Nonce)
-	return s.accessToken, err
+	if s.claims, err = l.oidc.verifyIDToken(ctx, s.idToken, s.accessToken, l.attempt.Nonce); err != nil {
+		return "", err
+	}
+	return s.accessToken, l.attempt.judgeAuthTime(instant(s.claims, "auth_time"), l.oidc.cfg.Now())
 }

@@ -45,6 +45,7 @@ type OIDC struct {
 var (
 	_ Provider   = (*OIDC)(nil)
 	_ EndSession = (*OIDC)(nil)
+	_ Anew       = (*OIDC)(nil)
 )
 
 // NewOIDC makes a provider without asking it anything. The error names every
@@ -155,6 +156,10 @@ func (o *OIDC) Begin(ctx context.Context, a Attempt) (string, error) {
 	return s.GetAuthURL()
 }
 
+// SignsInAnew implements Anew. Google knows neither prompt=login nor max_age, and
+// says when it asked only where that was agreed on with it.
+func (o *OIDC) SignsInAnew() bool { return !Hosts(o.cfg.Type, o.cfg.Issuer) }
+
 // Check implements Provider. An issuer that is sent is compared without asking
 // the provider anything; whether a missing one matters is for its discovery
 // document to say (RFC 9207 section 2.4).
@@ -229,6 +234,9 @@ func (o *OIDC) login(ctx context.Context, a Attempt) (*login, error) {
 	if a.Nonce == "" {
 		return nil, refused(ReasonAttempt, "no nonce")
 	}
+	if !a.FreshSince.IsZero() && !o.SignsInAnew() {
+		return nil, errNotAnew
+	}
 	m, err := o.discovery.get(ctx, freshFor)
 	if err != nil {
 		return nil, err
@@ -258,6 +266,8 @@ func (o *OIDC) fullClaims(ctx context.Context, m metadata, s *session) (map[stri
 	if text(userinfo, "sub") != text(claims, "sub") {
 		return nil, refused(ReasonUserinfoSub, "userinfo is about somebody else")
 	}
+	delete(userinfo, "amr") // how and when somebody signed in is for the signed ID token to say
+	delete(userinfo, "auth_time")
 	complete(claims, wanted(userinfo, o.cfg.GroupsClaim))
 	return claims, nil
 }

@@ -67,6 +67,14 @@ type EndSession interface {
 	EndSessionURL(ctx context.Context, idToken, returnTo string) (string, bool)
 }
 
+// Anew is the further ability of providers that sign somebody in anew when they
+// are asked to, and say when they did (OpenID Connect Core section 3.1.2.1,
+// max_age). Others refuse an attempt with FreshSince before the browser goes
+// anywhere.
+type Anew interface {
+	SignsInAnew() bool
+}
+
 // Info is what a login page or an operator may know about a provider.
 type Info struct {
 	Slot   string
