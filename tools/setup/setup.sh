@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts in place the real things that the tests run against: PostgreSQL,
-# Chromium, two versions of Dagster, Keycloak and oidc-provider.
+# OpenLDAP, Chromium, two versions of Dagster, Keycloak and oidc-provider.
 #
 #   apt ─> two Dagsters from PyPI ─> Keycloak from Maven Central ─> oidc-provider from npm
 #
@@ -36,10 +36,13 @@ step() {
 
 has() { command -v "$1" >/dev/null; }
 has_postgres() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || has initdb; }
+has_slapd() { [ -x /usr/sbin/slapd ] || has slapd; } # not on everybody's path
 has_chromium() { has chromium || has google-chrome || has chrome; }
 
 missing_packages() {
 	has_postgres || echo postgresql-15
+	has_slapd || echo slapd
+	has ldapmodify || echo ldap-utils
 	has_chromium || echo chromium fonts-liberation
 	has gcc || echo gcc libc6-dev # the race detector is C
 	python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
