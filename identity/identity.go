@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -62,6 +63,8 @@ type Service struct {
 	assertions *lru.Cache[*models.Principal, string]
 	keys       keySet
 	folder     *folder
+	hasher     *hasher
+	claimed    atomic.Pointer[claimed]
 }
 
 // cacheSize bounds the sessions and assertions kept in memory.
@@ -69,7 +72,7 @@ const cacheSize = 8192
 
 // New makes the service and its first signing key.
 func New(ctx context.Context, c Config) (*Service, error) {
-	s := &Service{Config: c, doors: map[string]Door{}, folder: newFolder()}
+	s := &Service{Config: c, doors: map[string]Door{}, folder: newFolder(), hasher: newHasher()}
 	for _, d := range c.Doors {
 		s.doors[d.Provider.Info().Slot] = d
 	}

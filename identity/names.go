@@ -115,7 +115,7 @@ func checkNames(username, email string) (n names, err error) {
 	return n, nil
 }
 
-func sameAddress(username, emailKey string) bool {
-	key, ok := emailKey(username)
-	return ok && key == emailKey
+func sameAddress(username, key string) bool {
+	own, ok := emailKey(username)
+	return ok && own == key
 }

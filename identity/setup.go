@@ -2,12 +2,19 @@ package identity
 
 import (
 	"context"
+	"time"
 
 	"github.com/dagpass/dagpass/models"
 )
 
 // ErrSetup is every answer of an installation that nobody has claimed.
 var ErrSetup = models.NewError(models.KindSetup, "setup_required", "This installation has no admin yet. Whoever runs it can set one up.")
+
+// claimed is whether the installation is, as asked a moment ago.
+type claimed struct {
+	is    bool
+	until time.Time
+}
 
 // Claimed tells whether there is an admin, or something that could make one. It
 // is asked for every request, and cheap once it is true.
