@@ -68,7 +68,9 @@ const googleIssuer = "https://accounts.google.com"
 
 // Hosts tells whether a provider of that type says by "hd" which organisation
 // hosts an account.
-func Hosts(kind, issuer string) bool { return kind == "google" || issuer == googleIssuer }
+func Hosts(kind, issuer string) bool {
+	return kind == "google" || issuer == googleIssuer || issuer == iapIssuer
+}
 
 // NewGoogle makes the provider for Google, which is OpenID Connect with its
 // own defaults. An "hd" among cfg.AuthParams only preselects a domain at
