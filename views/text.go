@@ -1,8 +1,10 @@
 package views
 
 import (
+	"math"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -58,10 +60,23 @@ func joined(parts ...string) string {
 
 func moreText(n int) string { return "Show " + strconv.Itoa(n) + " more" }
 
-// providerVariant makes the only way in the page's main button.
-func providerVariant(only bool) string {
-	if only {
-		return "primary"
+// TryAgain says when the same may work, in whole seconds, minutes or hours and
+// never too early.
+func TryAgain(wait time.Duration) string {
+	switch {
+	case wait < 90*time.Second:
+		return "You can try again in " + count(wait.Seconds(), "second") + "."
+	case wait < 90*time.Minute:
+		return "You can try again in " + count(wait.Minutes(), "minute") + "."
 	}
-	return "outline"
+	return "You can try again in " + count(wait.Hours(), "hour") + "."
+}
+
+// count says how many, rounded up, and at least one.
+func count(n float64, unit string) string {
+	whole := max(1, int(math.Ceil(n)))
+	if whole == 1 {
+		return "1 " + unit
+	}
+	return strconv.Itoa(whole) + " " + unit + "s"
 }

@@ -30,7 +30,8 @@ writeFileSync(assets + "app.css", withHashedUrls(slim(built)));
 // looks of all its components in one file.
 function slim(css) {
   const named = new Set(readdirSync(pages).filter((f) => f.endsWith(".templ"))
-    .flatMap((f) => readFileSync(pages + f, "utf8").split(/[\s"'`{}(),]+/)));
+    .flatMap((f) => [...readFileSync(pages + f, "utf8").matchAll(/class="([^"]*)"/g)])
+    .flatMap(([, classes]) => classes.split(/\s+/)));
   const simpleClass = /\.([A-Za-z_][\w-]*)(?![\w\\-])/g;
   const unused = [...css.matchAll(simpleClass)].map((m) => m[1]).filter((name) => !named.has(name));
   const version = (major, minor = 0) => (major << 16) | (minor << 8);

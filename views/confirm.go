@@ -1,0 +1,12 @@
+package views
+
+import "strings"
+
+// back is where somebody goes who would rather not confirm, and what the link
+// says.
+func (p Confirm) back() (address, text string) {
+	if strings.HasPrefix(p.Next, p.path("/auth/account")) {
+		return p.path("/auth/account"), "Back to your account"
+	}
+	return p.path("/"), "Back to Dagster"
+}
