@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	maxGroups     = 1000 // of one person; more are refused, for half a list is none
-	maxGroupDepth = 10   // groups in groups in groups; deeper ones do not count
-	maxGroupDN    = 1024 // bytes; a longer one does not count
-	groupsAtOnce  = 40   // whose groups one search asks for
+	maxMemberships = 1000 // of one person; more are refused, for half a list is none
+	maxGroupDepth  = 10   // groups in groups in groups; deeper ones do not count
+	maxGroupDN     = 1024 // bytes; a longer one does not count
+	groupsAtOnce   = 40   // whose groups one search asks for
 )
 
 // groups returns the names of the groups that somebody is in, directly or by
@@ -34,8 +34,8 @@ func (l *LDAP) groups(ctx context.Context, kind ldapKind, person *ldap.Entry) ([
 	for depth := 1; depth < maxGroupDepth && len(level) > 0 && err == nil; depth++ {
 		level, err = w.above(ctx, level)
 	}
-	if err == nil && len(w.found) > maxGroups {
-		err = refused(ReasonEntry, "more than %d groups", maxGroups)
+	if err == nil && len(w.found) > maxMemberships {
+		err = refused(ReasonEntry, "more than %d groups", maxMemberships)
 	}
 	return w.names(), err
 }
@@ -50,7 +50,7 @@ type groupWalk struct {
 // above returns the groups that groups are in and that were not found before,
 // so that circles come to an end.
 func (w *groupWalk) above(ctx context.Context, groups []string) (fresh []string, err error) {
-	if !strings.Contains(w.filter, "{dn}") || len(w.found) > maxGroups {
+	if !strings.Contains(w.filter, "{dn}") || len(w.found) > maxMemberships {
 		return nil, nil
 	}
 	for chunk := range slices.Chunk(groups, groupsAtOnce) {
@@ -69,9 +69,9 @@ func (w *groupWalk) above(ctx context.Context, groups []string) (fresh []string,
 
 func (w *groupWalk) search(ctx context.Context, filter string) (fresh []string, err error) {
 	found, err := w.ldap.servers.search(ctx, ldap.NewSearchRequest(w.ldap.groupBase.String(), ldap.ScopeWholeSubtree,
-		ldap.NeverDerefAliases, maxGroups, 0, false, filter, []string{"1.1"}, nil))
+		ldap.NeverDerefAliases, maxMemberships, 0, false, filter, []string{"1.1"}, nil))
 	if ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) {
-		return nil, refused(ReasonEntry, "more than %d groups, or than the directory tells at once", maxGroups)
+		return nil, refused(ReasonEntry, "more than %d groups, or than the directory tells at once", maxMemberships)
 	}
 	if err != nil {
 		return nil, asOutage(err)
