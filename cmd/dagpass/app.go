@@ -106,7 +106,9 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	}
 	a.identity, err = identity.New(ctx, identity.Config{
 		Store: a.store, Doors: doors, Policy: a.policy.current, Keys: keys, Site: a.site, Audience: a.cfg.UpstreamName,
-		SessionTTL: a.cfg.SessionTTL, SessionIdle: a.cfg.SessionIdle, Now: now, Log: a.log,
+		SessionTTL: a.cfg.SessionTTL, SessionIdle: a.cfg.SessionIdle,
+		PasswordLogin: a.cfg.PasswordLogin, MFA: identity.MFA(a.cfg.MFA), Attempts: a.cfg.Attempts, Window: a.cfg.Window,
+		Now: now, Log: a.log,
 	})
 	if err != nil {
 		return err
@@ -190,9 +192,13 @@ func doors(cfg Config) ([]identity.Door, error) {
 	return all, nil
 }
 
-func (c *Config) newProvider(p provider) (providers.Provider, error) {
+func (c *Config) newProvider(p provider) (providers.Source, error) {
 	secret := p.ClientSecret.Reveal()
 	switch p.kind {
+	case "ldap":
+		return providers.NewLDAP(c.ldapProvider())
+	case "header":
+		return providers.NewHeader(c.headerProvider())
 	case "github":
 		return providers.NewGitHub(providers.GitHubConfig{
 			Label: label(p, "GitHub"), ClientID: p.ClientID, ClientSecret: secret, URL: p.issuer,

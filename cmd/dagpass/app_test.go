@@ -57,7 +57,7 @@ func start(t *testing.T, database string, more ...string) *program {
 	environ := append([]string{
 		"DAGPASS_LISTEN=127.0.0.1:0", "DAGPASS_UPSTREAM=" + p.dagster.URL, "DAGPASS_DATABASE_URL=" + database,
 		"DAGPASS_OIDC_PROVIDERS=oidc", "DAGPASS_OIDC_OIDC_ISSUER=" + p.idp.Issuer, "DAGPASS_OIDC_OIDC_CLIENT_ID=" + p.idp.ClientID,
-		"DAGPASS_OIDC_OIDC_CLIENT_SECRET=" + p.idp.ClientSecret,
+		"DAGPASS_OIDC_OIDC_CLIENT_SECRET=" + p.idp.ClientSecret, "DAGPASS_ADMIN_EMAILS=root@example.com",
 		"DAGPASS_SECRET_KEY=" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
 	}, more...)
 	cfg, err := loadConfig(environ, "")

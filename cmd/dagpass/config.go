@@ -50,10 +50,18 @@ type Config struct {
 	ALBHeaders    bool          `env:"ALB_HEADERS" envDefault:"false"`
 	MetricsToken  models.Secret `env:"METRICS_TOKEN"`
 	MetricsListen string        `env:"METRICS_LISTEN"`
+	PasswordLogin bool          `env:"PASSWORD_LOGIN" envDefault:"true"`
+	MFA           string        `env:"MFA" envDefault:"optional"`
+	Attempts      int           `env:"RATE_LIMIT_ATTEMPTS" envDefault:"5"`
+	Window        time.Duration `env:"RATE_LIMIT_WINDOW" envDefault:"5m"`
 	OIDCProviders list          `env:"OIDC_PROVIDERS"`
+
+	Bootstrap BootstrapConfig `envPrefix:"BOOTSTRAP_ADMIN_"`
 
 	Google GoogleConfig `envPrefix:"GOOGLE_"`
 	GitHub GitHubConfig `envPrefix:"GITHUB_"`
+	LDAP   LDAPConfig   `envPrefix:"LDAP_"`
+	Header HeaderConfig `envPrefix:"HEADER_"`
 	// OIDC holds one entry per name in OIDC_PROVIDERS, in that order.
 	OIDC []OIDCConfig `env:"-"`
 
@@ -64,6 +72,7 @@ type Config struct {
 
 	policy   *policy.Policy
 	trusted  []netip.Prefix
+	senders  []netip.Prefix // who may send the headers of HEADER_LOGIN
 	upstream proxy.Upstream
 	given    map[string]bool // the names that were set
 }
@@ -79,6 +88,12 @@ func (l *list) UnmarshalText(text []byte) error {
 		}
 	}
 	return nil
+}
+
+// BootstrapConfig is the first admin, where there is none.
+type BootstrapConfig struct {
+	Username string        `env:"USERNAME"`
+	Password models.Secret `env:"PASSWORD"`
 }
 
 // Client is what every provider has.
@@ -292,12 +307,28 @@ func (l *loader) parseProblems(prefix string, err error) {
 
 // variable finds the environment name of a struct field.
 func (l *loader) variable(prefix, field string) string {
-	for _, t := range []any{Config{}, Client{}, GoogleConfig{}, GitHubConfig{}, OIDCConfig{}} {
-		if f, ok := reflect.TypeOf(t).FieldByName(field); ok && f.Tag.Get("env") != "" {
-			return "DAGPASS_" + prefix + f.Tag.Get("env")
+	for _, t := range []any{Config{}, OIDCConfig{}} {
+		if name, ok := settingOf(reflect.TypeOf(t), field); ok {
+			return "DAGPASS_" + prefix + name
 		}
 	}
 	return field
+}
+
+// settingOf looks for the field in a struct of settings and in those within.
+func settingOf(of reflect.Type, field string) (name string, ok bool) {
+	if f, ok := of.FieldByName(field); ok && f.Tag.Get("env") != "" {
+		return f.Tag.Get("env"), true
+	}
+	for i := range of.NumField() {
+		f := of.Field(i)
+		if within := f.Tag.Get("envPrefix"); within != "" {
+			if name, ok := settingOf(f.Type, field); ok {
+				return within + name, true
+			}
+		}
+	}
+	return "", false
 }
 
 func want(t reflect.Type) string {
@@ -306,6 +337,8 @@ func want(t reflect.Type) string {
 		return "a duration such as 30m or 24h"
 	case reflect.TypeFor[bool]():
 		return "true or false"
+	case reflect.TypeFor[int]():
+		return "a whole number"
 	}
 	return "understood"
 }
@@ -352,6 +385,7 @@ func (l *loader) check(c *Config) {
 	l.checkProviders(c)
 	l.checkPolicy(c)
 	l.checkRunLabel(c)
+	l.checkAccounts(c)
 }
 
 func (l *loader) checkListen(c *Config) {
@@ -488,18 +522,24 @@ func (c *Config) databaseFile() string {
 }
 
 func (l *loader) checkTrusted(c *Config) {
-	for _, entry := range c.Trusted {
+	c.trusted = l.networks("TRUSTED_PROXIES", c.Trusted)
+}
+
+// networks reads a list of them; a single address is a network of one.
+func (l *loader) networks(name string, entries list) (all []netip.Prefix) {
+	for _, entry := range entries {
 		p, err := netip.ParsePrefix(entry)
 		if err != nil {
 			addr, addrErr := netip.ParseAddr(entry)
 			if addrErr != nil {
-				l.bad("%sTRUSTED_PROXIES: %q is not an address or a network such as 10.0.0.0/8", prefix, entry)
+				l.bad("%s%s: %q is not an address or a network such as 10.0.0.0/8", prefix, name, entry)
 				continue
 			}
 			p = netip.PrefixFrom(addr, addr.BitLen())
 		}
-		c.trusted = append(c.trusted, p.Masked())
+		all = append(all, p.Masked())
 	}
+	return all
 }
 
 func (l *loader) checkLogs(c *Config) {

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 )
 
 type configCheckVerb struct{}
@@ -19,9 +21,11 @@ func (configCheckVerb) Run(env environment, io stdio) error {
 	if err != nil {
 		return err
 	}
-	_, port, _ := strings.Cut(cfg.Listen[strings.LastIndex(cfg.Listen, ":"):], ":")
-	return cfg.describe(io.Out, cfg.site(port))
+	return cfg.describe(io.Out, cfg.site(cfg.listenPort()))
 }
+
+// listenPort is the one that is set; 0 is chosen at the start.
+func (c *Config) listenPort() string { return c.Listen[strings.LastIndex(c.Listen, ":")+1:] }
 
 func (c *Config) describe(w io.Writer, site models.Site) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -43,18 +47,79 @@ func (c *Config) describe(w io.Writer, site models.Site) error {
 	if !c.Enforce {
 		fmt.Fprintln(w, "Monitor mode: what a role forbids is recorded and done all the same.")
 	}
-	if !c.policy.CanMakeAdmin() {
-		fmt.Fprintln(w, "Nobody can become admin: neither DAGPASS_ADMIN_EMAILS nor a grant of the policy makes one.")
-	}
+	c.describeAccounts(w)
 	for _, p := range c.providers() {
 		fmt.Fprintf(w, "\n%s (%s)\n", label(p, p.slot), p.kind)
-		fmt.Fprintf(w, "  register as redirect URI:      %s\n", site.Link("/auth/callback/"+p.slot))
-		if p.kind == "oidc" {
-			fmt.Fprintf(w, "  and as post-logout URI:        %s\n", site.Link("/auth/login"))
-		}
+		p.describeWay(w, site)
 		fmt.Fprintf(w, "  who gets in:                   %s\n", p.whoGetsIn(c.DefaultRole))
 	}
 	return nil
+}
+
+// describeWay says what has to be known of us where the provider is.
+func (p provider) describeWay(w io.Writer, site models.Site) {
+	switch p.kind {
+	case "ldap":
+		fmt.Fprintln(w, "  people type name and password: into our sign-in page; nothing to register")
+	case "header":
+		fmt.Fprintf(w, "  the proxy's headers are read:  at %s alone\n", site.Link("/auth/start/"+p.slot))
+	default:
+		fmt.Fprintf(w, "  register as redirect URI:      %s\n", site.Link("/auth/callback/"+p.slot))
+	}
+	if p.kind == "oidc" {
+		fmt.Fprintf(w, "  and as post-logout URI:        %s\n", site.Link("/auth/login"))
+	}
+}
+
+// describeAccounts says what stands here without a provider.
+func (c *Config) describeAccounts(w io.Writer) {
+	fmt.Fprintf(w, "Local accounts: %s\n", c.localAccounts())
+	fmt.Fprintf(w, "Second factors: %s\n", c.secondFactors())
+	if !c.policy.CanMakeAdmin() {
+		fmt.Fprintf(w, "Admins: only those whom somebody makes one here, for neither DAGPASS_ADMIN_EMAILS nor a grant of the policy does; %s\n", c.firstAdmin())
+	}
+}
+
+func (c *Config) localAccounts() string {
+	if c.PasswordLogin {
+		return "people whom an admin or dagpass user add gives one sign in with a password or a passkey."
+	}
+	return "off; nobody signs in without a provider, but by a link of dagpass user link."
+}
+
+func (c *Config) firstAdmin() string {
+	switch {
+	case !c.PasswordLogin:
+		return "serve refuses to start while there is none."
+	case c.Bootstrap.Username != "":
+		return "the first one is that of DAGPASS_BOOTSTRAP_ADMIN_USERNAME."
+	}
+	return "while there is none, serve logs a setup token."
+}
+
+func (c *Config) secondFactors() string {
+	m := c.policy.MFA()
+	who := "local accounts"
+	if m.SSO {
+		who = "all accounts, unless their provider says that it has asked for one,"
+	}
+	switch {
+	case c.MFA == string(identity.MFAOff):
+		return "off; nobody is asked for one."
+	case c.MFA == string(identity.MFARequired):
+		return who + " must have one."
+	case len(m.Roles) > 0:
+		return who + " are asked for one that they have set up, and must have one if they hold all of " + orList(m.Roles) + "."
+	}
+	return who + " are asked for one that they have set up."
+}
+
+func orList(roles []policy.Role) string {
+	var words []string
+	for _, role := range roles {
+		words = append(words, string(role))
+	}
+	return strings.Join(words, " or ")
 }
 
 // rows prints one line per setting of a struct. A secret prints itself as

@@ -13,7 +13,7 @@ import (
 
 // provider is one way in as the operator configured it, whatever its type.
 type provider struct {
-	slot, kind string // kind is google, github or oidc
+	slot, kind string // kind is google, github, oidc, ldap or header
 	prefix     string // of its variables, without DAGPASS_
 	Client
 	issuer string
@@ -22,8 +22,12 @@ type provider struct {
 	gate   policy.Gate
 }
 
+// inBrowser tells that people go there with their browser, as clients of OAuth.
+func (p provider) inBrowser() bool { return p.kind != "ldap" && p.kind != "header" }
+
 // providers lists the configured ones: Google, GitHub, then the slots in the
-// order of OIDC_PROVIDERS. It is the one place that knows all types.
+// order of OIDC_PROVIDERS, the directory and the trusted header. It is the one
+// place that knows all types.
 func (c *Config) providers() []provider {
 	var all []provider
 	if c.configured("GOOGLE_") {
@@ -43,6 +47,12 @@ func (c *Config) providers() []provider {
 		p.public = providers.Public(p.issuer)
 		p.gate = newGate(p, o.AllowedDomains, nil, o.AllowedGroups)
 		all = append(all, p)
+	}
+	if c.configured("LDAP_") {
+		all = append(all, c.directory())
+	}
+	if c.configured("HEADER_") {
+		all = append(all, c.header())
 	}
 	return all
 }
@@ -73,7 +83,7 @@ func (l *loader) checkSlots(c *Config) {
 		switch other := seen[slotName(slot)]; {
 		case !slotPattern.MatchString(slot):
 			l.bad("DAGPASS_OIDC_PROVIDERS: %q is not a slot name (lower-case letters, digits, - and _)", slot)
-		case slices.Contains([]string{"google", "github", "ldap", "password"}, slot):
+		case slices.Contains([]string{"google", "github", "ldap", "header", "password"}, slot):
 			l.bad("DAGPASS_OIDC_PROVIDERS: %q is a name that Dagpass uses itself", slot)
 		case other == slot:
 			l.bad("DAGPASS_OIDC_PROVIDERS names %q twice", slot)
@@ -86,8 +96,9 @@ func (l *loader) checkSlots(c *Config) {
 
 func (l *loader) checkProviders(c *Config) {
 	all := c.providers()
-	if len(all) == 0 {
-		l.bad("no identity provider is configured, so nobody could sign in; set DAGPASS_GOOGLE_CLIENT_ID, DAGPASS_GITHUB_CLIENT_ID or DAGPASS_OIDC_PROVIDERS")
+	if len(all) == 0 && !c.PasswordLogin {
+		l.bad("DAGPASS_PASSWORD_LOGIN is false and no identity provider is configured, so nobody could sign in; " +
+			"set DAGPASS_GOOGLE_CLIENT_ID, DAGPASS_GITHUB_CLIENT_ID, DAGPASS_OIDC_PROVIDERS or DAGPASS_LDAP_URLS")
 	}
 	issuers := map[string]string{}
 	for _, p := range all {
@@ -97,12 +108,16 @@ func (l *loader) checkProviders(c *Config) {
 			l.bad("DAGPASS_%s%s is DAGPASS_%s%s too; two providers cannot share an issuer", p.prefix, name, other, name)
 		}
 		issuers[p.issuer] = p.prefix
-		l.need(p.prefix+"CLIENT_ID", p.ClientID)
-		l.need(p.prefix+"CLIENT_SECRET", p.ClientSecret.Reveal())
-		l.need(p.prefix+issuerName(p.kind), p.issuer)
-		l.checkIssuer(p)
+		if p.inBrowser() {
+			l.need(p.prefix+"CLIENT_ID", p.ClientID)
+			l.need(p.prefix+"CLIENT_SECRET", p.ClientSecret.Reveal())
+			l.need(p.prefix+issuerName(p.kind), p.issuer)
+			l.checkIssuer(p)
+		}
 		l.checkLists(p)
 	}
+	l.checkDirectory(c)
+	l.checkHeader(c)
 	for _, o := range c.OIDC {
 		l.checkOIDC(o)
 	}

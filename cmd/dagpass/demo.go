@@ -183,6 +183,7 @@ func (d demo) settings(upstream, issuer, secret string) environment {
 		"DAGPASS_DATABASE_URL=sqlite:" + d.dir.path("dagpass.db"),
 		"DAGPASS_LOG_LEVEL=warn", // an open page of Dagster asks every other second
 		"DAGPASS_DEFAULT_ROLE=none",
+		"DAGPASS_PASSWORD_LOGIN=false", // whoever tries it may be anybody, without a password
 		"DAGPASS_POLICY=" + demoPolicy,
 		"DAGPASS_OIDC_PROVIDERS=demo",
 		"DAGPASS_OIDC_DEMO_LABEL=Demonstration",

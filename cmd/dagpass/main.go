@@ -21,6 +21,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/dagpass/dagpass/models"
 )
 
 // version is set by the release build.
@@ -61,10 +63,21 @@ type cli struct {
 		Explain policyExplainVerb `cmd:"" help:"Say whether somebody may do something, and by which rule."`
 	} `cmd:"" help:"Look at who may do what."`
 	User struct {
-		List    userListVerb    `cmd:"" help:"List accounts."`
-		Disable userDisableVerb `cmd:"" help:"Bar somebody: their sessions end and they cannot sign in."`
-		Enable  userEnableVerb  `cmd:"" help:"Let somebody sign in again."`
+		Add         userAddVerb         `cmd:"" help:"Make a local account, and a link by which its owner chooses a password."`
+		List        userListVerb        `cmd:"" help:"List accounts."`
+		SetRole     userSetRoleVerb     `cmd:"" help:"Give somebody a role, beside what the rules of the policy give; none takes it back."`
+		SetPassword userSetPasswordVerb `cmd:"" help:"Set the password of a local account, asked for or read from standard input."`
+		Disable     userDisableVerb     `cmd:"" help:"Bar somebody: their sessions end and they cannot sign in."`
+		Enable      userEnableVerb      `cmd:"" help:"Let somebody sign in again."`
+		Delete      userDeleteVerb      `cmd:"" help:"Remove an account. Whom a provider lets in comes back at the next sign-in: to bar somebody, disable them."`
+		ResetMFA    userResetMFAVerb    `cmd:"" name:"reset-mfa" help:"Remove the second factors of somebody who lost them."`
+		Link        userLinkVerb        `cmd:"" help:"Make a link that signs somebody in once, whatever else does not work."`
+		Merge       userMergeVerb       `cmd:"" help:"Give one account's ways to sign in to another, and remove it."`
 	} `cmd:"" help:"Look after accounts."`
+	Session struct {
+		List   sessionListVerb   `cmd:"" help:"List open sessions."`
+		Revoke sessionRevokeVerb `cmd:"" help:"End a session, or all of somebody."`
+	} `cmd:"" help:"Look after sessions."`
 	Audit struct {
 		Verify auditVerifyVerb `cmd:"" help:"Check that the audit trail's chain is whole."`
 	} `cmd:"" help:"Look at the audit trail."`
@@ -118,6 +131,7 @@ func status(err error, w io.Writer) int {
 	var config *configError
 	var usage usageError
 	var child exitError
+	var ours *models.Error
 	switch {
 	case err == nil:
 		return exitDone
@@ -126,7 +140,19 @@ func status(err error, w io.Writer) int {
 	case errors.As(err, &config), errors.As(err, &usage):
 		fmt.Fprintln(w, "dagpass:", err)
 		return exitUsage
+	case errors.As(err, &ours):
+		fmt.Fprintln(w, "dagpass:", inWords(ours))
+		return exitFailed
 	}
 	fmt.Fprintln(w, "dagpass:", strings.TrimSpace(err.Error()))
 	return exitFailed
+}
+
+// inWords is a refusal as a page would say it. Whoever has the command line may
+// know the cause as well.
+func inWords(err *models.Error) string {
+	if err.Err == nil {
+		return err.Msg
+	}
+	return fmt.Sprintf("%s (%v)", err.Msg, err.Err)
 }

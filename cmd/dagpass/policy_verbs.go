@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 
@@ -67,9 +68,18 @@ type explanation struct {
 	Permission policy.Permission `json:"permission"`
 	// Location is empty for the whole deployment, also where no location can
 	// hold the permission.
-	Location string    `json:"location"`
-	User     *userLine `json:"user,omitempty"`
-	Answers  []verdict `json:"answers"`
+	Location string      `json:"location"`
+	User     *personLine `json:"user,omitempty"`
+	Answers  []verdict   `json:"answers"`
+}
+
+// personLine is the account that was asked about.
+type personLine struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Email     string    `json:"email"`
+	CreatedAt time.Time `json:"created_at"`
+	Disabled  bool      `json:"disabled"`
 }
 
 // verdict is what somebody may do who comes in by one provider.
@@ -144,14 +154,16 @@ func (e explainer) explain(answers ...verdict) explanation {
 func (e explainer) explainUser(u models.User, ways []models.Identity) explanation {
 	answers := []verdict{}
 	for _, way := range ways {
-		answer := e.judge(way.Claims.Subject(way.Slot))
+		subject := way.Claims.Subject(way.Slot)
+		subject.Assigned = u.Role
+		answer := e.judge(subject)
 		if u.Disabled() {
 			answer.Allowed, answer.Barred = false, "user_disabled"
 		}
 		answers = append(answers, answer)
 	}
 	x := e.explain(answers...)
-	x.User = &userLine{u.ID, u.Name, u.Email, u.CreatedAt, u.Disabled()}
+	x.User = &personLine{u.ID, u.Name, u.Email, u.CreatedAt, u.Disabled()}
 	return x
 }
 
@@ -177,7 +189,10 @@ func (e explainer) judge(s policy.Subject) verdict {
 
 func (e explainer) barred(s policy.Subject) string {
 	p, ok := e.cfg.provider(s.Slot)
-	if !ok {
+	switch {
+	case s.Slot == models.LocalSlot && !e.cfg.PasswordLogin:
+		return "password_login_off"
+	case s.Slot != models.LocalSlot && !ok:
 		return "provider_gone"
 	}
 	reason, _ := e.cfg.policy.Admit(p.gate, s)
@@ -186,9 +201,10 @@ func (e explainer) barred(s policy.Subject) string {
 
 func (e explainer) rule(name string) ruleLine {
 	texts := map[string]string{
-		"no grant":     "none of the rules that match gives it",
-		"admin_emails": prefix + "ADMIN_EMAILS names the address",
-		"default_role": prefix + "DEFAULT_ROLE is " + e.cfg.DefaultRole + ", and no other rule names them",
+		"no grant":      "none of the rules that match gives it",
+		"admin_emails":  prefix + "ADMIN_EMAILS names the address",
+		"assigned_role": "an admin has given it to them",
+		"default_role":  prefix + "DEFAULT_ROLE is " + e.cfg.DefaultRole + ", and no other rule names them",
 	}
 	return ruleLine{name, cmp.Or(texts[name], e.cfg.policy.Text(name))}
 }
@@ -340,6 +356,7 @@ func barredWords(reason string) string {
 	return cmp.Or(map[string]string{
 		"user_disabled":       "the account is disabled",
 		"provider_gone":       "the provider is not configured any more",
+		"password_login_off":  prefix + "PASSWORD_LOGIN is false, so that only a link of dagpass user link lets them in",
 		"address_not_allowed": "the provider's allow-list does not have their address",
 		"org_not_allowed":     "the provider's allow-list has none of their organisations and teams",
 		"group_not_allowed":   "the provider's allow-list has none of their groups",

@@ -41,6 +41,9 @@ func serveWith(ctx context.Context, cfg Config, io stdio, ready func(net.Addr)) 
 	for _, warning := range cfg.warnings() {
 		a.log.Warn(warning)
 	}
+	if err := a.found(ctx, io); err != nil {
+		return err
+	}
 	return a.serve(ctx, listener, ready)
 }
 

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"time"
+
+	"github.com/dagpass/dagpass/identity"
+)
+
+// checkAccounts holds the settings of accounts that are kept here, of second
+// factors and of failed attempts.
+func (l *loader) checkAccounts(c *Config) {
+	if _, ok := identity.ParseMFA(c.MFA); !ok {
+		l.bad("%sMFA must be optional, required or off", prefix)
+	}
+	if c.Attempts < 1 || c.Attempts > 1000 {
+		l.bad("%sRATE_LIMIT_ATTEMPTS must be between 1 and 1000", prefix)
+	}
+	if c.Window < time.Second || c.Window > 24*time.Hour {
+		l.bad("%sRATE_LIMIT_WINDOW must be between 1s and 24h", prefix)
+	}
+	if len(c.AdminEmails) > 0 && len(c.providers()) == 0 {
+		l.bad("%sADMIN_EMAILS counts addresses that an identity provider has verified, and none is configured", prefix)
+	}
+	l.checkBootstrap(c)
+}
+
+// checkBootstrap judges the password as a page would. That its owner chose it
+// for a setting makes it no better.
+func (l *loader) checkBootstrap(c *Config) {
+	b := c.Bootstrap
+	if b == (BootstrapConfig{}) {
+		return
+	}
+	if !c.PasswordLogin {
+		l.bad("%sBOOTSTRAP_ADMIN_USERNAME and _PASSWORD make a local account, and %sPASSWORD_LOGIN is false; leave out the one or the other", prefix, prefix)
+		return
+	}
+	l.need("BOOTSTRAP_ADMIN_USERNAME", b.Username)
+	l.need("BOOTSTRAP_ADMIN_PASSWORD", b.Password.Reveal())
+}
