@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"net/netip"
 	"sync"
 	"time"
 
@@ -81,12 +80,13 @@ func (f *folder) admit(e models.Event, now time.Time) bool {
 func (f *folder) admitStranger(e models.Event, now time.Time) bool {
 	all, from := f.fold("strangers", now), "strangers"
 	if all.alone < foldStrangersAfter {
-		from = neighbourhood(e.ClientIP)
+		from = network(e.ClientIP)
 		one := f.fold(from+" "+e.Event, now)
 		if one.alone < foldAfter {
 			return alone(one, all)
 		}
 	}
+	e.Target = nil // they may be about many
 	return f.fold(from+" "+e.Event+" "+e.Outcome+" "+e.Reason, now).count(e)
 }
 
@@ -178,15 +178,4 @@ func (f *folder) putBack(events []models.Event) (lost int) {
 	lost = max(0, len(f.over)-foldKinds)
 	f.over = f.over[:len(f.over)-lost]
 	return lost
-}
-
-// neighbourhood is an address as far as one stranger has one: the first 64 bits
-// of IPv6, where a customer gets so many.
-func neighbourhood(address string) string {
-	addr, err := netip.ParseAddr(address)
-	if err != nil || addr.Unmap().Is4() {
-		return address
-	}
-	prefix, _ := addr.Prefix(64) // 64 bits are within any IPv6 address
-	return prefix.String()
 }

@@ -1,23 +1,214 @@
 package identity
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"net/netip"
+	"time"
 
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/store"
 )
 
 // ErrTooMany is one failed attempt too many; Retry says when to come again.
 var ErrTooMany = models.NewError(models.KindTooMany, "too_many_attempts", "Too many attempts failed. Please wait before you try again.")
+
+const (
+	// defaultAttempts and defaultWindow are how often one may fail, and within
+	// what time.
+	defaultAttempts = 5
+	defaultWindow   = 5 * time.Minute
+	// addressFactor is how much more often an address may fail than an account:
+	// behind one there may be an office.
+	addressFactor = 20
+	// longestDelay is where the delays stop to double, in windows.
+	longestDelay = 12
+	// takeBackWithin bounds the taking back of a count.
+	takeBackWithin = 10 * time.Second
+)
+
+// counter is one count of failures.
+type counter struct {
+	// key is what the store knows it by: a digest, so that its rows name nobody.
+	key string
+	// limit is how many failures are free, window the time after which all of
+	// them are forgotten, and memory the same once one may try again.
+	limit          int64
+	window, memory time.Duration
+}
 
 // try counts an attempt to prove who somebody is as failed, before it is
 // judged: of many at once none gets past the limit. What tells the caller to
 // say that it worked after all, which takes the count back. Kind is what is
 // proved ("password", "totp", "recovery", "passkey", "setup", "link"), account
 // whose it is, known or not: a user's id, or the key of a name that nobody has.
+// It is empty for what is nobody's, such as a setup token: then only the address
+// counts.
+//
+// Each kind has a count of its own, for one must not stand in the way of
+// another: strangers with wrong passwords never get to the second factor, so
+// they cannot shut it either. Of all that is proved only passwords and one-time
+// passwords can be guessed at all, so nobody gains by trying several kinds.
+//
+// One attempt too many is ErrTooMany, and counts no more. It is recorded here:
+// the caller gives it back as it is. Any error means that nothing may be judged.
 func (s *Service) try(ctx context.Context, kind, account string) (worked func(context.Context), err error) {
-	return func(context.Context) {}, nil // TODO limiter
+	own, err := s.accountCounter(ctx, kind, account)
+	if err != nil {
+		return nil, ErrUnavailable.Because(err)
+	}
+	from := s.addressCounter(ctx)
+	counters := []counter{from}
+	if account != "" {
+		counters = append(counters, own)
+	}
+	wait, until, err := s.count(ctx, counters)
+	switch {
+	case errors.Is(err, ErrTooMany):
+		return nil, s.refuseTooMany(ctx, kind, account, wait)
+	case err != nil:
+		return nil, ErrUnavailable.Because(err)
+	}
+	return func(ctx context.Context) { s.takeBack(ctx, own, from, until[from.key]) }, nil
+}
+
+// count counts a failure for all counters; if one has to wait it counts for none
+// of them and is ErrTooMany. Until is up to when each waits from now on.
+func (s *Service) count(ctx context.Context, counters []counter) (wait time.Duration, until map[string]time.Time, err error) {
+	now := s.Now().UTC().Truncate(time.Microsecond) // what both databases keep
+	var keys []string
+	for _, c := range counters {
+		keys = append(keys, c.key)
+	}
+	err = s.Store.CountFailures(ctx, keys, func(proofs map[string]*store.FailedProof) error {
+		wait, until = 0, map[string]time.Time{}
+		for _, c := range counters {
+			wait = max(wait, proofs[c.key].Until.Sub(now))
+		}
+		if wait > 0 {
+			return ErrTooMany
+		}
+		for _, c := range counters {
+			c.fail(proofs[c.key], now)
+			until[c.key] = proofs[c.key].Until
+		}
+		return nil
+	})
+	return wait, until, err
+}
+
+// fail is the law of one count: limit failures are free, then each one doubles
+// the time to wait, and a window after one may try again all is forgotten. Where
+// there is nothing to wait for, until stays in the past: another replica's clock
+// may be behind.
+func (c counter) fail(p *store.FailedProof, now time.Time) {
+	if !now.Before(p.ExpiresAt) {
+		p.Failures = 0
+	}
+	p.Failures++
+	delay := c.delay(p.Failures)
+	if delay > 0 {
+		p.Until = now.Add(delay)
+	}
+	p.ExpiresAt = now.Add(delay + c.memory)
+}
+
+// delay is how long to wait after so many failures.
+func (c counter) delay(failures int64) time.Duration {
+	if failures < c.limit {
+		return 0
+	}
+	delay := c.window / 8
+	for ; failures > c.limit && delay < longestDelay*c.window; failures-- {
+		delay *= 2
+	}
+	return min(delay, longestDelay*c.window)
+}
+
+// accountCounter is the count for the account that a proof is about. Somebody
+// who is signed in, and an address from which the account has signed in before,
+// have one of their own, which strangers elsewhere cannot fill.
+func (s *Service) accountCounter(ctx context.Context, kind, account string) (counter, error) {
+	address := network(models.RequestOf(ctx).ClientIP)
+	if isSignedIn(ctx, account) {
+		return s.counter(kind, 1, "session", kind, account), nil
+	}
+	known, err := s.Store.KnowsAddress(ctx, account, address)
+	if known {
+		return s.counter(kind, 1, "known", kind, account, address), err
+	}
+	return s.counter(kind, 1, "account", kind, account), err
+}
+
+func isSignedIn(ctx context.Context, account string) bool {
+	p := models.PrincipalOf(ctx)
+	return p != nil && p.User.ID == account
+}
+
+// addressCounter is the count for whatever comes from an address. The command
+// line has none, which is one like any other.
+func (s *Service) addressCounter(ctx context.Context) counter {
+	return s.counter("", addressFactor, "address", network(models.RequestOf(ctx).ClientIP))
+}
+
+// counter remembers one-time passwords longer, for they have six digits and
+// three are good at a time: with four guesses in each window of five minutes
+// somebody who has the password would be in within a year.
+func (s *Service) counter(kind string, factor int64, names ...string) counter {
+	window := cmp.Or(s.Window, defaultWindow)
+	c := counter{limit: factor * int64(cmp.Or(s.Attempts, defaultAttempts)), window: window, memory: window}
+	if kind == "totp" {
+		c.memory = longestDelay * window
+	}
+	for _, name := range names {
+		c.key = models.Digest(c.key + " " + name)
+	}
+	return c
+}
+
+// takeBack forgets what the account counted: whoever proved who they are may
+// fumble anew. Of the address only this one attempt is taken back, for others
+// come from there. It costs nobody more than a count if it fails.
+func (s *Service) takeBack(ctx context.Context, own, from counter, until time.Time) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackWithin)
+	defer cancel()
+	err := s.Store.ForgetFailures(ctx, own.key)
+	if err == nil {
+		err = s.Store.TakeBackFailure(ctx, from.key, until)
+	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "count of failed attempts not taken back", "error", err)
+	}
+}
+
+// refuseTooMany records the refusal; many of them fold like all others.
+func (s *Service) refuseTooMany(ctx context.Context, kind, account string, wait time.Duration) error {
+	public := ErrTooMany.After(wait)
+	e := models.NewEvent(ctx, "signin.finish", models.OutcomeRefused)
+	switch {
+	case kind == "setup":
+		e.Event = "setup.claim"
+	case isSignedIn(ctx, account):
+		e.Event = "session.confirm"
+	}
+	e.Reason, e.Operation, e.Known = public.Code, kind, true
+	if err := s.Record(ctx, e); err != nil {
+		return public.Because(err)
+	}
+	return public
 }
 
 // network is the address as it is counted: an IPv6 address stands for its /64,
-// which one customer has.
-func network(clientIP string) string { return clientIP } // TODO limiter
+// which one customer has, and IPv4 within IPv6 for itself.
+func network(clientIP string) string {
+	addr, err := netip.ParseAddr(clientIP)
+	if err != nil {
+		return clientIP
+	}
+	if addr = addr.Unmap(); addr.Is4() {
+		return addr.String()
+	}
+	prefix, _ := addr.Prefix(64) // 64 bits are within any IPv6 address
+	return prefix.String()
+}

@@ -8,7 +8,10 @@
 // one out: it commits together with an event of the audit trail or not at all.
 // The exceptions, each for one purpose, are [Store.Record] (a refusal, nothing
 // else changes), [Store.SpendState] (single use of a sign-in's state),
-// [Store.TouchSession] (activity) and [Store.Sweep] (what has expired).
+// [Store.TouchSession] (activity), [Store.RehashPassword] (a better hash of the
+// same password), [Store.CountFailures] with [Store.TakeBackFailure] and
+// [Store.ForgetFailures] (how often it failed to prove who one is: the refusal
+// itself is recorded by whoever counts), and [Store.Sweep] (what has expired).
 //
 // The room knows no rules: what a session may do is in models and identity.
 // It is the only one that knows GORM. Conditions are written out ("id = ?"):

@@ -14,7 +14,7 @@ func Tables() []any {
 		&models.User{}, &models.Identity{}, &models.Session{}, &models.SigningKey{},
 		&spentState{}, &eventRow{}, &chainHead{},
 		&models.PendingSignIn{}, &models.Credential{}, &models.Factor{}, &models.RecoveryCode{}, &models.OneTimeLink{},
-		&models.KnownAddress{}, &failedProof{},
+		&models.KnownAddress{}, &FailedProof{},
 	}
 }
 
@@ -29,3 +29,6 @@ func (s *Store) Reader() *gorm.DB { return s.read }
 
 // SweepBatch is how many rows one statement removes.
 const SweepBatch = sweepBatch
+
+// MaxFailedProofs is how many keys a sweep leaves.
+const MaxFailedProofs = maxFailedProofs

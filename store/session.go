@@ -118,11 +118,19 @@ func (s *Store) Counts(ctx context.Context, now time.Time) (c Counts, err error)
 // so that nobody waits for it long.
 const sweepBatch = 500
 
+// knownFor is how long an address is known from which somebody does not sign in.
+const knownFor = 90 * 24 * time.Hour
+
+// skipLocked leaves alone what another has its hands on.
+var skipLocked = clause.Locking{Strength: clause.LockingStrengthUpdate, Options: clause.LockingOptionsSkipLocked}
+
 // Sweep removes what has expired at now: sessions past their absolute lifetime
 // or unused for idle, spent states past their time, signing keys that verify
-// nothing any more, sign-ins and links that were not finished in time, failures
-// that count no more. It tells how many rows that were. Every replica may call
-// it; each leaves alone what another has its hands on.
+// nothing any more, sign-ins and links that were not finished in time, addresses
+// that nobody has signed in from for 90 days, failures that count no more, and
+// of these the least where there are more than 100,000. It tells how many rows
+// that were. Every replica may call it; each leaves alone what another has its
+// hands on.
 func (s *Store) Sweep(ctx context.Context, now time.Time, idle time.Duration) (n int64, err error) {
 	db := s.write.WithContext(ctx)
 	for _, what := range []struct {
@@ -135,20 +143,21 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, idle time.Duration) (n
 		{"pending_sign_ins", "id", db.Where("expires_at <= ?", now)},
 		{"one_time_links", "hash", db.Where("expires_at <= ?", now)},
 		{"failed_proofs", "key", db.Where("expires_at <= ?", now)},
+		{"known_addresses", "user_id, address", db.Where("seen_at <= ?", now.Add(-knownFor))},
 	} {
 		swept, err := sweep(db, what.table, what.key, what.expired)
 		if n += swept; err != nil {
 			return n, doing("sweep "+what.table, err)
 		}
 	}
-	return n, nil
+	thinned, err := thin(db)
+	return n + thinned, doing("sweep failed_proofs", err)
 }
 
 func sweep(db *gorm.DB, table, key string, expired *gorm.DB) (n int64, err error) {
-	batch := db.Table(table).Select(key).Where(expired).Limit(sweepBatch).
-		Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate, Options: clause.LockingOptionsSkipLocked})
+	batch := db.Table(table).Select(key).Where(expired).Limit(sweepBatch).Clauses(skipLocked)
 	for {
-		done := db.Table(table).Where(key+" IN (?)", batch).Delete(nil)
+		done := db.Table(table).Where("("+key+") IN (?)", batch).Delete(nil)
 		if n += done.RowsAffected; done.Error != nil || done.RowsAffected < sweepBatch {
 			return n, done.Error
 		}
