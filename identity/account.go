@@ -1,10 +1,14 @@
 package identity
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
+	"github.com/dagpass/dagpass/store"
 )
 
 // What a person is told about accounts.
@@ -27,6 +31,8 @@ var (
 	ErrSetupToken     = models.NewError(models.KindInvalid, "setup_token", "This is not the setup token. It stands in the log of the server.")
 	ErrClaimed        = models.NewError(models.KindConflict, "claimed", "This installation has an admin already.")
 	ErrLinkTaken      = models.NewError(models.KindConflict, "identity_taken", "That account at the provider belongs to somebody else here.")
+	ErrOperatorOnly   = models.NewError(models.KindForbidden, "operator_only", "Only whoever runs this installation can do this, at its command line.")
+	ErrMerge          = models.NewError(models.KindInvalid, "merge", "An account cannot be merged with itself, nor with one that is disabled.")
 	ErrLastIdentity   = models.NewError(models.KindConflict, "last_identity", "This is your last way to sign in.")
 )
 
@@ -37,39 +43,84 @@ type NewAccount struct {
 	Role policy.Role
 }
 
+// draft is a new account, checked.
+type draft struct {
+	names
+	name string
+	role policy.Role
+}
+
+// check reads a new account.
+func (n NewAccount) check() (draft, error) {
+	checked, err := checkNames(n.Username, n.Email)
+	return draft{checked, cmp.Or(strings.TrimSpace(n.Name), checked.username), n.Role}, err
+}
+
 // AddAccount makes an account. It has no password yet: [Service.MakeLink] lets
-// its owner choose one. It is for admins and the operator.
-func (s *Service) AddAccount(ctx context.Context, n NewAccount) (models.User, error) {
-	return models.User{}, ErrUnavailable // TODO accounts
+// its owner choose one. It is for admins and the operator, and nobody grants a
+// role that holds more than they do.
+func (s *Service) AddAccount(ctx context.Context, n NewAccount) (made models.User, err error) {
+	if !s.PasswordLogin {
+		return models.User{}, ErrPasswordOff
+	}
+	if err := errors.Join(mayAdminister(ctx), s.mayGrant(ctx, n.Role)); err != nil {
+		return models.User{}, err
+	}
+	d, err := n.check()
+	if err != nil {
+		return models.User{}, err
+	}
+	err = s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
+		user, _, err := s.insertAccount(tx, d, "")
+		if err != nil {
+			return models.Event{}, err
+		}
+		made = *user
+		return about(ctx, "user.add", user.ID), nil
+	})
+	return made, err
 }
 
-// SignInPassword signs in with a username, or the account's e-mail address, and
-// a password. Unknown and wrong take the same time and say the same.
-func (s *Service) SignInPassword(ctx context.Context, username, password string, e Entry) (SignedIn, error) {
-	return SignedIn{}, ErrUnavailable // TODO accounts
+// insertAccount adds an account with its identity and its credential. Hash is
+// of its password, and empty where it has none yet.
+func (s *Service) insertAccount(tx *store.Tx, d draft, hash string) (*models.User, *models.Identity, error) {
+	if err := free(tx, d); err != nil {
+		return nil, nil, err
+	}
+	user := models.NewUser(d.name, d.email, s.Now())
+	user.Role = d.role
+	identity := models.NewIdentity(user.ID, models.LocalSlot, models.LocalIssuer, user.ID, s.Now())
+	identity.Claims = models.Claims{Name: user.Name, Email: user.Email, Username: d.username}
+	c := &models.Credential{UserID: user.ID, Username: d.username, UsernameKey: d.usernameKey, ChangedAt: s.Now()}
+	if d.emailKey != "" {
+		c.EmailKey = &d.emailKey
+	}
+	if err := s.sealPassword(c, hash); err != nil {
+		return nil, nil, err
+	}
+	return user, identity, errors.Join(tx.InsertUser(user), tx.SaveIdentity(identity), tx.InsertCredential(c))
 }
 
-// SignInDirectory signs in at a slot with the name and the password typed.
-func (s *Service) SignInDirectory(ctx context.Context, slot, username, password string, e Entry) (SignedIn, error) {
-	return SignedIn{}, ErrUnavailable // TODO accounts
-}
-
-// ChangePassword changes the person's own password, ends their other sessions
-// and tells how many. Somebody without a password needs a recent proof instead
-// of the old one.
-func (s *Service) ChangePassword(ctx context.Context, p *models.Principal, old, new string) (ended int64, err error) {
-	return 0, ErrUnavailable // TODO accounts
-}
-
-// SetPassword sets somebody's password and ends their sessions. It is for the
-// operator; admins make a link.
-func (s *Service) SetPassword(ctx context.Context, userID, password string) (ended int64, err error) {
-	return 0, ErrUnavailable // TODO accounts
+// free tells whether nobody has the names yet.
+func free(tx *store.Tx, d draft) error {
+	taken, err := tx.CredentialKeyTaken(d.usernameKey, "")
+	if taken || err != nil {
+		return cmp.Or(err, error(ErrUsernameTaken.At("username")))
+	}
+	taken, err = tx.CredentialKeyTaken("", d.emailKey)
+	if taken || err != nil {
+		return cmp.Or(err, error(ErrEmailTaken.At("email")))
+	}
+	return nil
 }
 
 // HasPassword tells whether the user has a local account, and a password.
 func (s *Service) HasPassword(ctx context.Context, userID string) (account, password bool, err error) {
-	return false, false, nil // TODO accounts
+	c, err := s.Store.CredentialOf(ctx, userID)
+	if errors.Is(err, models.ErrNotFound) {
+		return false, false, nil
+	}
+	return err == nil, c.Password != "", err
 }
 
 // RoleSet is what somebody's role is now.
@@ -81,13 +132,46 @@ type RoleSet struct {
 }
 
 // SetRole assigns a role, or None. It never makes the last admin none, and
-// nobody grants what they do not hold themself.
-func (s *Service) SetRole(ctx context.Context, userID string, role policy.Role) (RoleSet, error) {
-	return RoleSet{}, ErrUnavailable // TODO accounts
+// nobody grants what they do not hold themself. With another role the person's
+// sessions and links end: the next sign-in asks for what the new role wants.
+func (s *Service) SetRole(ctx context.Context, userID string, role policy.Role) (set RoleSet, err error) {
+	if err := s.mayGrant(ctx, role); err != nil {
+		return RoleSet{}, err
+	}
+	err = s.changeUser(ctx, userID, "user.set_role", func(tx *store.Tx, user *models.User) error {
+		former := user.Role
+		if user.Role = role; former == role {
+			return nil
+		}
+		_, err := endAll(tx, userID)
+		return errors.Join(err, tx.SaveUser(user))
+	})
+	if err != nil {
+		return RoleSet{}, err
+	}
+	return s.roleOf(ctx, userID)
+}
+
+// roleOf tells somebody's role with the identity that they used last.
+func (s *Service) roleOf(ctx context.Context, userID string) (RoleSet, error) {
+	user, err := s.Store.User(ctx, userID)
+	if err != nil {
+		return RoleSet{}, err
+	}
+	identities, err := s.Store.IdentitiesOf(ctx, userID)
+	if err != nil {
+		return RoleSet{}, err
+	}
+	who := policy.Subject{Assigned: user.Role}
+	if len(identities) > 0 {
+		who = subject(user, identities[0])
+	}
+	p := s.Policy()
+	return RoleSet{user.Role, p.Access(who).Role, p.Rules(who)}, nil
 }
 
 // Delete removes an account. A person whom a provider still lets in comes back
 // at the next sign-in: to bar somebody, disable them.
 func (s *Service) Delete(ctx context.Context, userID string) error {
-	return ErrUnavailable // TODO accounts
+	return s.changeUser(ctx, userID, "user.delete", func(tx *store.Tx, _ *models.User) error { return tx.DeleteUser(userID) })
 }

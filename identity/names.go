@@ -119,3 +119,10 @@ func sameAddress(username, key string) bool {
 	own, ok := emailKey(username)
 	return ok && own == key
 }
+
+// nameKey is a name at a directory as its attempts are counted: directories do
+// not tell case apart.
+func nameKey(typed string) string {
+	key, _ := lower(strings.TrimSpace(typed))
+	return key
+}

@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -37,25 +39,60 @@ func (s *Service) Enable(ctx context.Context, userID string) error {
 }
 
 func (s *Service) setDisabled(ctx context.Context, userID, event string, at *time.Time) error {
-	if err := mayAdminister(ctx); err != nil {
+	return s.changeUser(ctx, userID, event, func(tx *store.Tx, user *models.User) error {
+		user.DisabledAt = at
+		_, err := endAll(tx, userID)
+		return errors.Join(err, tx.SaveUser(user))
+	})
+}
+
+// changeUser makes a change to one person, recorded as the event, that may take
+// an admin away but not the last.
+func (s *Service) changeUser(ctx context.Context, userID, event string, fn func(*store.Tx, *models.User) error) error {
+	if err := s.mayChange(ctx, userID); err != nil {
 		return err
 	}
 	return s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
+		if err := tx.LockPeople(); err != nil {
+			return models.Event{}, err
+		}
 		user, err := tx.User(userID)
 		if err != nil {
 			return models.Event{}, err
 		}
-		user.DisabledAt = at
-		if err := tx.SaveUser(&user); err != nil {
+		was := user
+		if err := fn(tx, &user); err != nil {
 			return models.Event{}, err
 		}
-		if _, err := tx.DeleteSessionsOf(userID); err != nil {
-			return models.Event{}, err
-		}
-		e := models.NewEvent(ctx, event, models.OutcomeOK)
-		e.Target = &models.Target{Kind: "user", ID: userID}
-		return e, nil
+		return about(ctx, event, userID), s.leavesAdmin(tx, was)
 	})
+}
+
+// leavesAdmin refuses a change that took the last admin away, while nothing else
+// could make one.
+func (s *Service) leavesAdmin(tx *store.Tx, was models.User) error {
+	if was.Role != policy.Admin || was.Disabled() || s.Policy().CanMakeAdmin() {
+		return nil
+	}
+	n, err := tx.CountAdmins()
+	if err == nil && n == 0 {
+		return ErrLastAdmin
+	}
+	return err
+}
+
+// endAll ends all by which somebody is, or could come, in without proving again
+// who they are, and tells how many sessions that were.
+func endAll(tx *store.Tx, userID string) (ended int64, err error) {
+	ended, err = tx.DeleteSessionsOf(userID)
+	return ended, errors.Join(err, tx.DeletePendingSignInsOf(userID), tx.DeleteLinksOf(userID))
+}
+
+// about is the event of a change to one person.
+func about(ctx context.Context, event, userID string) models.Event {
+	e := models.NewEvent(ctx, event, models.OutcomeOK)
+	e.Target = &models.Target{Kind: "user", ID: userID}
+	return e
 }
 
 // mayAdminister is the law of every change to somebody else: the operator and
@@ -66,4 +103,54 @@ func mayAdminister(ctx context.Context) error {
 		return nil
 	}
 	return ErrNotAdmin
+}
+
+// mayChange is that law for one person: nobody but the operator changes somebody
+// who holds more than they do.
+func (s *Service) mayChange(ctx context.Context, userID string) error {
+	if err := mayAdminister(ctx); err != nil || models.IsOperator(ctx) {
+		return err
+	}
+	held, err := s.held(ctx, userID)
+	if err == nil && !holds(models.PrincipalOf(ctx), held) {
+		return ErrNotAdmin
+	}
+	return err
+}
+
+// mayGrant is the law of roles: nobody but the operator gives what they do not
+// hold themself.
+func (s *Service) mayGrant(ctx context.Context, role policy.Role) error {
+	if role != policy.None && !s.Policy().HasRole(role) {
+		return ErrUnknownRole.At("role")
+	}
+	if models.IsOperator(ctx) || holds(models.PrincipalOf(ctx), s.Policy().Access(policy.Subject{Assigned: role}).Permissions) {
+		return nil
+	}
+	return ErrNotAdmin
+}
+
+// held is what somebody may do in the whole deployment, by whichever of their
+// identities.
+func (s *Service) held(ctx context.Context, userID string) (policy.Permissions, error) {
+	user, err := s.Store.User(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	identities, err := s.Store.IdentitiesOf(ctx, userID)
+	all := maps.Clone(s.Policy().Access(policy.Subject{Assigned: user.Role}).Permissions)
+	for _, identity := range identities {
+		maps.Copy(all, s.Policy().Access(subject(user, identity)).Permissions)
+	}
+	return all, err
+}
+
+// holds tells whether somebody holds all of these in the whole deployment.
+func holds(p *models.Principal, all policy.Permissions) bool {
+	for perm := range all {
+		if p == nil || !p.Access.Permissions.Has(perm) {
+			return false
+		}
+	}
+	return true
 }
