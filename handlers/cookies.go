@@ -36,6 +36,33 @@ func (s *Server) drop(c echo.Context, name string) {
 	c.SetCookie(gone)
 }
 
+// pendingCookie names what proves the first factor alone.
+func (s *Server) pendingCookie() string { return s.sessionCookie() + "-pending" }
+
+// What a browser may use a passkey for, each in a ceremony of its own: two at
+// once for the same replace each other.
+const (
+	toSignIn  = "signin"
+	toFinish  = "mfa"
+	toEnrol   = "enrol"
+	toConfirm = "confirm"
+)
+
+func (s *Server) ceremonyCookie(what string) string { return s.sessionCookie() + "-passkey-" + what }
+
+// codesCookie names where recovery codes wait to be shown.
+func (s *Server) codesCookie() string { return s.sessionCookie() + "-codes" }
+
+// take gives a cookie's value and takes it away from the browser.
+func (s *Server) take(c echo.Context, name string) string {
+	cookie, err := c.Request().Cookie(name)
+	if err != nil {
+		return ""
+	}
+	s.drop(c, name)
+	return cookie.Value
+}
+
 // maxAttempts is how many sign-ins a browser may have under way; the oldest
 // goes when one more begins.
 const maxAttempts = 5
@@ -56,13 +83,7 @@ func (s *Server) keepAttempt(c echo.Context, b identity.Begun) {
 // takeAttempt gives the sealed attempt that belongs to a callback's state, and
 // takes it away from the browser.
 func (s *Server) takeAttempt(c echo.Context, state string) string {
-	name := s.attemptPrefix() + identity.AttemptName(state)
-	cookie, err := c.Request().Cookie(name)
-	if err != nil {
-		return ""
-	}
-	s.drop(c, name)
-	_, sealed, _ := strings.Cut(cookie.Value, "|")
+	_, sealed, _ := strings.Cut(s.take(c, s.attemptPrefix()+identity.AttemptName(state)), "|")
 	return sealed
 }
 

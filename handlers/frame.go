@@ -144,12 +144,14 @@ func (s *Server) anyHost(path string) bool {
 	return ours && (rest == "health" || rest == "metrics" || strings.HasPrefix(rest, ".well-known/"))
 }
 
-// ownHeaders are on every answer of ours.
+// ownHeaders are on every answer of ours. A connection on which a body comes is
+// closed, so that nobody waits for its end: the few routes that read theirs to
+// the end keep it.
 func (s *Server) ownHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		s.Pages.headers(c.Response().Header())
 		if c.Request().ContentLength != 0 {
-			c.Response().Header().Set("Connection", "close") // no route of ours reads a body, so nobody waits for its end
+			c.Response().Header().Set("Connection", "close")
 		}
 		return next(c)
 	}
@@ -161,7 +163,7 @@ var errOrigin = models.NewError(models.KindForbidden, "foreign_origin", "This re
 func (s *Server) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.Method == http.MethodGet || r.Method == http.MethodHead ||
+		if safe(r) ||
 			s.site.SameOrigin(r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")) {
 			return next(c)
 		}

@@ -27,6 +27,8 @@ func (s *Server) health(c echo.Context) error {
 		answer["status"], answer["database"] = "unavailable", "unavailable"
 		return s.healthy(c, http.StatusServiceUnavailable, answer)
 	}
+	claimed, err := s.Identity.Claimed(ctx)
+	answer["setup_required"] = err == nil && !claimed
 	return s.healthy(c, http.StatusOK, answer)
 }
 

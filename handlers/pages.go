@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
 
+	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/views"
 )
@@ -49,6 +53,14 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, page te
 	p.send(w, status, b.Bytes())
 }
 
+// page is one of the pages of views.
+type page interface{ Component() templ.Component }
+
+func (s *Server) show(c echo.Context, status int, p page) error {
+	s.Pages.show(c.Response(), c.Request(), status, p.Component())
+	return nil
+}
+
 func (p *Pages) json(w http.ResponseWriter, r *http.Request, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -73,11 +85,12 @@ type failure struct {
 		Message   string `json:"message"`
 		RequestID string `json:"request_id"`
 	} `json:"error"`
-	LoginURL string `json:"login_url,omitempty"`
+	LoginURL   string `json:"login_url,omitempty"`
+	ConfirmURL string `json:"confirm_url,omitempty"`
 }
 
-// Problem says no, or not now. With retry the page loads itself again after so
-// many seconds.
+// Problem says no, or not now. With retry the same may work after so many
+// seconds, and a page that was asked for loads itself again then.
 func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, status int, code, title, message string, retry int) {
 	p.headers(w.Header())
 	if r.ContentLength != 0 && models.PrincipalOf(r.Context()) == nil {
@@ -87,7 +100,7 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, status int, code
 		w.Header().Set("Retry-After", strconv.Itoa(retry))
 	}
 	if wantsPage(r) {
-		p.show(w, r, status, p.problem(r, status, title, message, retry).Component())
+		p.show(w, r, status, p.problem(r, status, code, title, message, retry).Component())
 		return
 	}
 	var f failure
@@ -95,21 +108,59 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, status int, code
 	if status == http.StatusUnauthorized {
 		f.LoginURL = p.Site.Link("/auth/login")
 	}
+	if code == identity.ErrConfirm.Code {
+		f.ConfirmURL = p.Site.Origin() + p.confirm(r)
+	}
 	p.json(w, r, status, f)
 }
 
-func (p *Pages) problem(r *http.Request, status int, title, message string, retry int) views.Problem {
+func (p *Pages) problem(r *http.Request, status int, code, title, message string, retry int) views.Problem {
 	v := views.Problem{
-		Site: p.viewSite(), Status: status, Title: title, Message: message, RetrySeconds: retry,
+		Site: p.viewSite(), Status: status, Title: title, Message: message,
 		Reference: models.RequestOf(r.Context()).ID,
 	}
-	who := models.PrincipalOf(r.Context())
 	switch {
-	case who != nil:
-		v.SignedInAs = who.User.Label()
-		v.Action, v.ActionHref = "To the front page", p.Site.Prefix()+"/"
-	case retry == 0:
-		v.Action, v.ActionHref = "To the sign-in page", p.Site.Prefix()+"/auth/login"
+	case status == http.StatusTooManyRequests:
+		v.Wait = time.Duration(retry) * time.Second
+	case safe(r):
+		v.RetrySeconds = retry // what was sent is not sent again by itself
 	}
+	who := models.PrincipalOf(r.Context())
+	if who != nil {
+		v.SignedInAs = who.User.Label()
+	}
+	v.Action, v.ActionHref = p.action(r, code, who != nil, v.RetrySeconds > 0)
 	return v
 }
+
+// action is the way on from a problem. A stranger whose page loads itself again
+// has none.
+func (p *Pages) action(r *http.Request, code string, known, reloads bool) (text, href string) {
+	switch {
+	case code == identity.ErrSetup.Code:
+		return "Set up the first admin", p.Site.Prefix() + "/auth/setup"
+	case code == identity.ErrConfirm.Code:
+		return "Confirm that it is you", p.confirm(r)
+	case known:
+		return "To the front page", p.Site.Prefix() + "/"
+	case reloads:
+		return "", ""
+	}
+	return "To the sign-in page", p.Site.Prefix() + "/auth/login"
+}
+
+// confirm is the address to prove again who one is, and to come back from: to
+// the page that was asked for, and from a form to the account's page.
+func (p *Pages) confirm(r *http.Request) string {
+	next := ""
+	switch {
+	case safe(r):
+		next = r.URL.RequestURI()
+	case below(r.URL.Path, p.Site.Prefix()+"/auth"):
+		next = p.Site.Prefix() + accountRoute
+	}
+	return p.Site.Prefix() + "/auth/confirm?next=" + url.QueryEscape(p.Site.Next(next))
+}
+
+// safe tells a request that changes nothing (RFC 9110 §9.2.1).
+func safe(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

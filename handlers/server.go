@@ -69,39 +69,92 @@ func New(c Config) *Server {
 	e.HTTPErrorHandler = s.answerError
 	e.Pre(s.request, s.recover, s.path, s.host) // in this order: each relies on the one before
 
-	at := s.site.Prefix() + "/auth"
-	open := e.Group(at, s.ownHeaders) // answers anybody, knows nobody
-	get(open, "/health", s.health)
-	get(open, "/metrics", s.metrics)
-	get(open, "/providers", s.providers)
-	get(open, "/assets/*", s.asset)
-	get(open, "/.well-known/jwks.json", s.jwks)
-	get(open, "/.well-known/openid-configuration", s.discovery)
+	open := s.group() // answers anybody, knows nobody
+	s.get(open, "/health", s.health)
+	s.get(open, "/metrics", s.metrics)
+	s.get(open, "/providers", s.providers)
+	s.get(open, "/assets/*", s.asset)
+	s.get(open, "/.well-known/jwks.json", s.jwks)
+	s.get(open, "/.well-known/openid-configuration", s.discovery)
 	open.Any("/*", s.notFound) // nothing below /auth/ ever reaches Dagster
 	open.Any("", s.notFound)
 
-	known := e.Group(at, s.ownHeaders, s.sameOrigin, s.recognise)
-	get(known, "/login", s.login)
+	known := s.group(s.sameOrigin, s.recognise)
+	s.get(known, "/login", s.login)
 	known.GET("/start/:slot", s.start)
+	s.post(known, "/start/:slot", s.signInDirectory)
 	known.GET("/callback/:slot", s.callback)
-	get(known, "/logout", s.signOutPage)
-	known.POST("/logout", s.signOut)
-	get(known, "/me", s.me)
-	get(known, "/account", s.account)
-	known.POST("/activity", s.activity)
+	s.get(known, "/link", s.link)
+	s.post(known, "/link", s.spendLink)
+	s.get(known, "/logout", s.signOutPage)
+	s.post(known, "/logout", s.signOut)
 
-	e.Any("/*", s.dagster, s.recognise)
+	local := s.group(s.local, s.sameOrigin, s.recognise) // not in OAuth-only mode
+	s.post(local, "/login", s.signInPassword)
+	s.get(local, "/setup", s.setup)
+	s.post(local, "/setup", s.claim)
+	s.json(local, "/passkey/begin", s.beginPasskey)
+	s.json(local, "/passkey", s.signInPasskey)
+
+	halfway := s.group(s.sameOrigin, s.recognise, s.pending) // has proved the first factor
+	s.get(halfway, "/mfa", s.factor)
+	s.post(halfway, "/mfa/code", s.finishWithCode)
+	s.json(halfway, "/mfa/passkey/begin", s.beginFactor)
+	s.json(halfway, "/mfa/passkey", s.finishWithPasskey)
+	s.get(halfway, "/mfa/enrol", s.enrol)
+	s.get(halfway, "/mfa/enrol/totp", s.offerTOTP)
+	s.post(halfway, "/mfa/enrol/totp", s.addTOTP)
+	s.json(halfway, "/mfa/enrol/passkey/begin", s.offerPasskey)
+	s.json(halfway, "/mfa/enrol/passkey", s.addPasskey)
+
+	person := s.group(s.sameOrigin, s.recognise, s.signedIn)
+	s.get(person, "/me", s.me)
+	s.post(person, "/activity", s.activity)
+	s.get(person, "/confirm", s.confirm)
+	s.post(person, "/confirm", s.confirmWords)
+	s.json(person, "/confirm/passkey/begin", s.beginConfirm)
+	s.json(person, "/confirm/passkey", s.confirmPasskey)
+	s.post(person, "/confirm/provider", s.confirmAtProvider)
+	s.get(person, "/account", s.account)
+	s.post(person, "/account/sessions/end", s.endSession)
+	s.post(person, "/account/sessions/end-others", s.endOtherSessions)
+	s.get(person, "/account/totp", s.offerTOTP)
+	s.post(person, "/account/totp", s.addTOTP)
+	s.json(person, "/account/passkey/begin", s.offerPasskey)
+	s.json(person, "/account/passkey", s.addPasskey)
+	s.post(person, "/account/factor/remove", s.removeFactor)
+	s.get(person, "/account/recovery-codes", s.recoveryCodes)
+	s.post(person, "/account/recovery-codes", s.newRecoveryCodes)
+	s.post(person, "/account/link/:slot", s.linkProvider)
+	s.post(person, "/account/unlink", s.unlink)
+	s.post(s.group(s.local, s.sameOrigin, s.recognise, s.signedIn), "/account/password", s.changePassword)
+
+	e.Any("/*", s.dagster, s.claimed, s.recognise)
 	return s
 }
 
-// callbackRoute is below the prefix.
-const callbackRoute = "/auth/callback/:slot"
+// group is a part of our own routes behind its gates, in their order.
+func (s *Server) group(gates ...echo.MiddlewareFunc) *echo.Group {
+	return s.echo.Group(s.site.Prefix()+"/auth", append([]echo.MiddlewareFunc{s.ownHeaders}, gates...)...)
+}
 
-// get answers HEAD as well, which monitors ask with.
-func get(g *echo.Group, path string, h echo.HandlerFunc) {
+// get answers HEAD as well, which monitors ask with. It changes nothing.
+func (s *Server) get(g *echo.Group, path string, h echo.HandlerFunc) {
 	g.GET(path, h)
 	g.HEAD(path, h)
 }
+
+// post takes a form.
+func (s *Server) post(g *echo.Group, path string, h echo.HandlerFunc) { g.POST(path, h, s.form) }
+
+// json takes what a script of ours sends, and answers it.
+func (s *Server) json(g *echo.Group, path string, h echo.HandlerFunc) { g.POST(path, h, s.script) }
+
+// These are below the prefix.
+const (
+	callbackRoute = "/auth/callback/:slot"
+	accountRoute  = "/auth/account"
+)
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
+	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -17,33 +17,60 @@ import (
 // askFor bounds how long the login page waits for providers that are down.
 const askFor = 2 * time.Second
 
-// notices are the sentences that a fixed code in the address shows.
-var notices = map[string]string{"signed_out": "You are signed out."}
+// loginNotices are the sentences that a fixed code in the address shows.
+var loginNotices = map[string]string{"signed_out": "You are signed out."}
 
-// login shows a button per provider; whoever is signed in goes on.
+const setupHint = "This installation has no admin yet. Whoever runs it can set one up at /auth/setup."
+
+// login shows the ways in; whoever is signed in goes on. Before there is an
+// admin it leads to where one is set up, and says so where there are other ways.
 func (s *Server) login(c echo.Context) error {
-	next := s.site.Next(c.QueryParam("next"))
 	if principal(c) != nil {
-		return c.Redirect(http.StatusSeeOther, next)
+		return c.Redirect(http.StatusSeeOther, s.site.Next(wayBack(c)))
 	}
-	page := views.Login{Site: s.viewSite(), Notice: notices[c.QueryParam("notice")], Demo: s.Demo}
+	claimed, err := s.Identity.Claimed(c.Request().Context())
+	if err != nil {
+		return identity.ErrUnavailable.Because(err)
+	}
+	if !claimed && s.Identity.PasswordLogin && len(s.Identity.Doors) == 0 {
+		return c.Redirect(http.StatusSeeOther, s.site.Prefix()+"/auth/setup")
+	}
+	page := s.loginPage(c)
+	if page.Notice = loginNotices[c.QueryParam("notice")]; !claimed {
+		page.Notice = setupHint
+	}
+	return s.show(c, http.StatusOK, page)
+}
+
+// loginPage has a button for each provider, and a form for each kind of account
+// with a password.
+func (s *Server) loginPage(c echo.Context) views.Login {
+	page := views.Login{Site: s.viewSite(), Next: s.site.Next(wayBack(c)), Demo: s.Demo}
 	for _, p := range s.providerStates(c) {
+		if p.Type == typeDirectory {
+			page.Directories = append(page.Directories, views.SignInForm{Slot: p.Slot, Label: p.Label, Down: p.Down})
+			continue
+		}
 		page.Providers = append(page.Providers, views.ProviderButton{
-			Slot: p.Slot, Label: p.Label, Type: p.Type, Down: p.Down, Href: s.startURL(p.Slot, next),
+			Slot: p.Slot, Label: p.Label, Type: p.Type, Down: p.Down, Href: s.at("/auth/start/"+p.Slot, page.Next),
 		})
 	}
-	s.Pages.show(c.Response(), c.Request(), http.StatusOK, page.Component())
-	return nil
+	if s.Identity.PasswordLogin {
+		page.Password, page.Passkeys = &views.SignInForm{}, s.Identity.PasskeysWork() && s.Identity.MFA != identity.MFAOff
+	}
+	return page
 }
+
+// The types of providers to which people do not go with their browser.
+const (
+	typeDirectory = "ldap"
+	typeWitness   = "header"
+)
 
 func (s *Server) providerStates(c echo.Context) []identity.ProviderState {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), askFor)
 	defer cancel()
 	return s.Identity.Providers(ctx)
-}
-
-func (s *Server) startURL(slot, next string) string {
-	return s.site.Prefix() + "/auth/start/" + slot + "?next=" + url.QueryEscape(next)
 }
 
 // providers tells a page of somebody else's making which buttons to show.
@@ -56,7 +83,7 @@ func (s *Server) providers(c echo.Context) error {
 	answer := struct {
 		PasswordEnabled bool       `json:"password_enabled"`
 		Providers       []provider `json:"providers"`
-	}{Providers: []provider{}}
+	}{s.Identity.PasswordLogin, []provider{}}
 	for _, d := range s.Identity.Doors {
 		i := d.Provider.Info()
 		answer.Providers = append(answer.Providers, provider{i.Slot, i.Label, i.Type})
@@ -66,12 +93,37 @@ func (s *Server) providers(c echo.Context) error {
 }
 
 func (s *Server) start(c echo.Context) error {
-	begun, err := s.Identity.Begin(c.Request().Context(), c.Param("slot"), c.QueryParam("next"))
+	slot := c.Param("slot")
+	if s.info(slot).Type == typeWitness {
+		return s.signInHeader(c, slot)
+	}
+	begun, err := s.Identity.Begin(c.Request().Context(), slot, c.QueryParam("next"))
 	if err != nil {
 		return err
 	}
 	s.keepAttempt(c, begun)
 	return c.Redirect(http.StatusSeeOther, begun.Redirect)
+}
+
+// signInHeader signs in whom the proxy in front of us has signed in. It is a GET
+// that changes something, as a provider's silent sign-in is one, and therefore
+// only for a browser that comes here itself. Who sends the headers is the peer,
+// whomever that one speaks for.
+func (s *Server) signInHeader(c echo.Context, slot string) error {
+	r := c.Request()
+	if !topLevel(r) {
+		return errOrigin
+	}
+	sender, _ := netip.ParseAddr(peer(r)) // what is no address is nobody's
+	in, err := s.Identity.SignInHeader(r.Context(), slot, r.Header, sender.Unmap(), s.entry(c))
+	return s.finish(c, in, err)
+}
+
+// topLevel tells a page that is gone to from one that another page loads (Fetch
+// Metadata §2.1 and §2.2).
+func topLevel(r *http.Request) bool {
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
 }
 
 // callback is where a provider sends the browser back to.
@@ -86,11 +138,7 @@ func (s *Server) callback(c echo.Context) error {
 	if errors.Is(err, identity.ErrSignInExpired) && principal(c) != nil {
 		return c.Redirect(http.StatusSeeOther, s.site.Prefix()+"/") // the back button, after a sign-in that worked
 	}
-	if err != nil {
-		return err
-	}
-	c.SetCookie(s.cookie(s.sessionCookie(), in.Token.Reveal(), in.Expires))
-	return c.Redirect(http.StatusSeeOther, in.Next)
+	return s.finish(c, in, err)
 }
 
 // signOutPage asks: a GET changes nothing.
@@ -99,9 +147,7 @@ func (s *Server) signOutPage(c echo.Context) error {
 	if p == nil {
 		return c.Redirect(http.StatusSeeOther, s.site.Prefix()+"/auth/login")
 	}
-	page := views.SignOut{Site: s.viewSite(), SignedInAs: p.User.Label()}
-	s.Pages.show(c.Response(), c.Request(), http.StatusOK, page.Component())
-	return nil
+	return s.show(c, http.StatusOK, views.SignOut{Site: s.viewSite(), SignedInAs: p.User.Label()})
 }
 
 // signOut ends the session. It is idempotent: whoever is out already is told
@@ -117,20 +163,17 @@ func (s *Server) signOut(c echo.Context) error {
 		return err
 	}
 	if provider != "" {
-		return s.leave(c, provider)
+		return s.leave(c, "You are signed out", "Signing out at your identity provider as well.", provider)
 	}
 	return c.Redirect(http.StatusSeeOther, s.site.Prefix()+"/auth/login?notice=signed_out")
 }
 
-// leave goes on to sign out at the provider. It is a page that moves on by
+// leave answers a form by going on to a provider. It is a page that moves on by
 // itself and no redirect: browsers hold the whole way of a form's answer
 // against form-action, and the provider is another origin.
-func (s *Server) leave(c echo.Context, provider string) error {
-	page := views.Problem{
-		Site: s.viewSite(), Title: "You are signed out", Message: "Signing out at your identity provider as well.",
-		Action: "Continue", ActionHref: provider,
-	}
-	c.Response().Header().Set("Refresh", "0; url="+provider)
-	s.Pages.show(c.Response(), c.Request(), http.StatusOK, page.Component())
-	return nil
+func (s *Server) leave(c echo.Context, title, message, address string) error {
+	c.Response().Header().Set("Refresh", "0; url="+address)
+	return s.show(c, http.StatusOK, views.Problem{
+		Site: s.viewSite(), Title: title, Message: message, Action: "Continue", ActionHref: address,
+	})
 }

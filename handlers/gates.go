@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dagpass/dagpass/identity"
+	"github.com/dagpass/dagpass/models"
+)
+
+// local is the gate of everything that has to do with passwords: in OAuth-only
+// mode there is nothing behind it, whatever the method and whoever asks.
+func (s *Server) local(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !s.Identity.PasswordLogin {
+			return models.ErrNotFound
+		}
+		return next(c)
+	}
+}
+
+// claimed keeps Dagster shut, to everybody, until there is an admin.
+func (s *Server) claimed(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ok, err := s.Identity.Claimed(c.Request().Context())
+		switch {
+		case err != nil:
+			return identity.ErrUnavailable.Because(err)
+		case !ok:
+			return identity.ErrSetup
+		}
+		return next(c)
+	}
+}
+
+// signedIn sends strangers to sign in, a program by telling it so.
+func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if principal(c) == nil {
+			return s.toLogin(c)
+		}
+		return next(c)
+	}
+}
+
+const halfKey = "half"
+
+// pending recognises who has proved the first factor, by a cookie of its own: a
+// session is none, and it is no session.
+func (s *Server) pending(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		cookie, err := c.Request().Cookie(s.pendingCookie())
+		if err != nil {
+			return s.toLogin(c)
+		}
+		h, err := s.Identity.Halfway(c.Request().Context(), models.Secret(cookie.Value))
+		if errors.Is(err, identity.ErrUnauthenticated) {
+			return s.toLogin(c)
+		}
+		if err != nil {
+			return err
+		}
+		c.Set(halfKey, h)
+		return next(c)
+	}
+}
+
+// half is who has proved the first factor, behind the gate of that.
+func half(c echo.Context) *identity.Half {
+	h, _ := c.Get(halfKey).(*identity.Half)
+	return h
+}
+
+// toLogin sends a stranger to sign in, and back to where they were going.
+func (s *Server) toLogin(c echo.Context) error {
+	r := c.Request()
+	if !wantsPage(r) {
+		return identity.ErrUnauthenticated
+	}
+	next := c.QueryParam("next")
+	if next == "" && r.Method != http.MethodPost {
+		next = r.URL.RequestURI()
+	}
+	return c.Redirect(http.StatusSeeOther, s.at("/auth/login", next))
+}
+
+// at is the address of one of our pages, with the way back.
+func (s *Server) at(page, next string) string {
+	return s.site.Prefix() + page + "?next=" + url.QueryEscape(s.site.Next(next))
+}
