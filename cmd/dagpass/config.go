@@ -72,6 +72,7 @@ type Config struct {
 
 	policy   *policy.Policy
 	trusted  []netip.Prefix
+	ldapCA   string         // the path of LDAP_CA_FILE
 	senders  []netip.Prefix // who may send the headers of HEADER_LOGIN
 	upstream proxy.Upstream
 	given    map[string]bool // the names that were set

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/providers"
 )
 
-// LDAPConfig is a directory. CA is usually given as LDAP_CA_FILE.
+// LDAPConfig is a directory.
 type LDAPConfig struct {
 	URLs          list          `env:"URLS"`
 	BindDN        string        `env:"BIND_DN"`
@@ -16,7 +17,7 @@ type LDAPConfig struct {
 	UserFilter    string        `env:"USER_FILTER"`
 	GroupBaseDN   string        `env:"GROUP_BASE_DN"`
 	GroupFilter   string        `env:"GROUP_FILTER"`
-	CA            string        `env:"CA"`
+	CA            string        `env:"CA"` // given as LDAP_CA_FILE
 	StartTLS      bool          `env:"STARTTLS" envDefault:"false"`
 	EmailVerified string        `env:"EMAIL_VERIFIED" envDefault:"required"`
 	Label         string        `env:"LABEL"`
@@ -36,7 +37,7 @@ func (c *Config) ldapProvider() providers.LDAPConfig {
 	return providers.LDAPConfig{
 		Label: d.Label, URLs: d.URLs, StartTLS: d.StartTLS, BindDN: d.BindDN, BindPassword: d.BindPassword.Reveal(),
 		BaseDN: d.BaseDN, UserFilter: d.UserFilter, GroupBaseDN: d.GroupBaseDN, GroupFilter: d.GroupFilter,
-		EmailTrusted: d.EmailVerified == "trusted", Now: now,
+		CAFile: c.ldapCA, EmailTrusted: d.EmailVerified == "trusted", Now: now,
 	}
 }
 
@@ -50,8 +51,28 @@ func (l *loader) checkDirectory(c *Config) {
 	if (c.LDAP.BindDN == "") != (c.LDAP.BindPassword == "") {
 		l.need("LDAP_BIND_DN", c.LDAP.BindDN)
 		l.need("LDAP_BIND_PASSWORD", c.LDAP.BindPassword.Reveal())
+		return
+	}
+	if c.ldapCA = l.files["LDAP_CA"]; c.ldapCA == "" && c.LDAP.CA != "" {
+		l.bad("%sLDAP_CA must be given as %sLDAP_CA_FILE", prefix, prefix)
 	}
 	if c.LDAP.EmailVerified != "required" && c.LDAP.EmailVerified != "trusted" {
 		l.bad("%sLDAP_EMAIL_VERIFIED must be required or trusted", prefix)
+	}
+	if len(c.LDAP.URLs) > 0 && c.LDAP.BaseDN != "" {
+		l.judgeDirectory(c)
+	}
+}
+
+// judgeDirectory says each problem once: groups are looked for where people are,
+// unless another branch is set.
+func (l *loader) judgeDirectory(c *Config) {
+	_, err := providers.NewLDAP(c.ldapProvider())
+	said := ""
+	for _, problem := range split(errors.Unwrap(err)) {
+		if problem.Error() != said {
+			l.bad("%sLDAP_*: %s", prefix, problem)
+		}
+		said = problem.Error()
 	}
 }

@@ -129,6 +129,9 @@ func (v userAddVerb) Run(ctx context.Context, env environment, io stdio) error {
 		return err
 	}
 	return operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
+		if !s.PasswordLogin {
+			return errNoAccounts
+		}
 		u, err := s.AddAccount(ctx, identity.NewAccount{Username: v.Username, Name: v.Name, Email: v.Email, Role: roleNamed(v.Role)})
 		if err != nil {
 			return err
@@ -140,6 +143,8 @@ func (v userAddVerb) Run(ctx context.Context, env environment, io stdio) error {
 		return err
 	})
 }
+
+var errNoAccounts = errors.New(prefix + "PASSWORD_LOGIN is false: nobody signs in with a password, so that there are no local accounts to make")
 
 func (v userAddVerb) password(io stdio) (string, error) {
 	if !v.PasswordStdin {
@@ -192,6 +197,9 @@ type userSetPasswordVerb struct{ one }
 // processes and no history of a shell.
 func (v userSetPasswordVerb) Run(ctx context.Context, env environment, io stdio) error {
 	return v.act(ctx, env, io, func(ctx context.Context, s *identity.Service, u models.User) error {
+		if !s.PasswordLogin {
+			return errNoAccounts
+		}
 		password, err := askPassword(io)
 		if err != nil {
 			return err
