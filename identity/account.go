@@ -138,7 +138,9 @@ func (s *Service) SetRole(ctx context.Context, userID string, role policy.Role) 
 	if err := s.mayGrant(ctx, role); err != nil {
 		return RoleSet{}, err
 	}
-	err = s.changeUser(ctx, userID, "user.set_role", func(tx *store.Tx, user *models.User) error {
+	e := about(ctx, "user.set_role", userID)
+	e.Reason = cmp.Or(string(role), "none")
+	err = s.changeUser(ctx, e, func(tx *store.Tx, user *models.User) error {
 		former := user.Role
 		if user.Role = role; former == role {
 			return nil
@@ -173,5 +175,7 @@ func (s *Service) roleOf(ctx context.Context, userID string) (RoleSet, error) {
 // Delete removes an account. A person whom a provider still lets in comes back
 // at the next sign-in: to bar somebody, disable them.
 func (s *Service) Delete(ctx context.Context, userID string) error {
-	return s.changeUser(ctx, userID, "user.delete", func(tx *store.Tx, _ *models.User) error { return tx.DeleteUser(userID) })
+	return s.changeUser(ctx, about(ctx, "user.delete", userID), func(tx *store.Tx, user *models.User) error {
+		return tx.DeleteUser(user.ID)
+	})
 }

@@ -39,24 +39,24 @@ func (s *Service) Enable(ctx context.Context, userID string) error {
 }
 
 func (s *Service) setDisabled(ctx context.Context, userID, event string, at *time.Time) error {
-	return s.changeUser(ctx, userID, event, func(tx *store.Tx, user *models.User) error {
+	return s.changeUser(ctx, about(ctx, event, userID), func(tx *store.Tx, user *models.User) error {
 		user.DisabledAt = at
 		_, err := endAll(tx, userID)
 		return errors.Join(err, tx.SaveUser(user))
 	})
 }
 
-// changeUser makes a change to one person, recorded as the event, that may take
-// an admin away but not the last.
-func (s *Service) changeUser(ctx context.Context, userID, event string, fn func(*store.Tx, *models.User) error) error {
-	if err := s.mayChange(ctx, userID); err != nil {
+// changeUser makes a change to the person whom the event is about. It may take an
+// admin away, but not the last.
+func (s *Service) changeUser(ctx context.Context, e models.Event, fn func(*store.Tx, *models.User) error) error {
+	if err := s.mayChange(ctx, e.Target.ID); err != nil {
 		return err
 	}
 	return s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
 		if err := tx.LockPeople(); err != nil {
 			return models.Event{}, err
 		}
-		user, err := tx.User(userID)
+		user, err := tx.User(e.Target.ID)
 		if err != nil {
 			return models.Event{}, err
 		}
@@ -64,7 +64,7 @@ func (s *Service) changeUser(ctx context.Context, userID, event string, fn func(
 		if err := fn(tx, &user); err != nil {
 			return models.Event{}, err
 		}
-		return about(ctx, event, userID), s.leavesAdmin(tx, was)
+		return e, s.leavesAdmin(tx, was)
 	})
 }
 

@@ -36,6 +36,14 @@ func (s *Store) SessionsOf(ctx context.Context, userID string) (sessions []model
 	return sessions, err
 }
 
+// OpenSessions lists whose sessions are open at now, given how long one may be
+// unused, the newest first, a thousand at most.
+func (s *Store) OpenSessions(ctx context.Context, now time.Time, idle time.Duration) (sessions []models.Session, err error) {
+	err = s.read.WithContext(ctx).Where("expires_at > ? AND last_seen_at > ?", now, now.Add(-idle)).
+		Order("created_at DESC, id").Limit(listLimit).Find(&sessions).Error
+	return sessions, err
+}
+
 // TouchSession notes activity. It only ever moves forward, and it is no error
 // if the session has ended in the meantime.
 func (s *Store) TouchSession(ctx context.Context, id string, at time.Time) error {
