@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"slices"
+
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/store"
 )
@@ -23,7 +25,51 @@ func ParseMFA(s string) (MFA, bool) {
 	return m, m == MFAOptional || m == MFARequired || m == MFAOff
 }
 
-// wants tells what a sign-in still lacks once the first factor is proved.
+// wants tells what a sign-in still lacks once the first factor is proved. Where
+// the provider says that it asked for a second one, it notes so.
 func (s *Service) wants(tx *store.Tx, who *entrant) (models.Wants, error) {
-	return "", nil // TODO factors
+	if who.factor == models.FactorNone && who.twofold() {
+		who.factor = models.FactorProvider
+	}
+	if who.factor != models.FactorNone || !s.asks(who.identity.Slot) {
+		return "", nil
+	}
+	factors, err := tx.Factors(who.user.ID)
+	switch {
+	case err != nil:
+		return "", err
+	case len(factors) > 0:
+		return models.WantsFactor, nil
+	case s.needs(*who.user, *who.identity):
+		return models.WantsEnrol, nil
+	}
+	return "", nil
+}
+
+// asks tells whether people of a slot are asked for second factors that they
+// set up here: those of other slots than our own only if the policy says so.
+func (s *Service) asks(slot string) bool {
+	return s.MFA != MFAOff && (slot == models.LocalSlot || s.Policy().MFA().SSO)
+}
+
+// needs tells whether somebody must have a second factor to sign in so.
+func (s *Service) needs(user models.User, identity models.Identity) bool {
+	p := s.Policy()
+	return s.asks(identity.Slot) && (s.MFA == MFARequired || p.NeedsFactor(p.Access(subject(user, identity))))
+}
+
+// twofold tells whether this sign-in was at a provider that says it asked for
+// two factors. Of a sign-in by another way the kept claims say nothing.
+func (who *entrant) twofold() bool {
+	there := who.method == models.MethodProvider || who.method == models.MethodHeader
+	return there && twofold(who.identity.Claims.AMR)
+}
+
+// twofold reads authentication methods (RFC 8176 §2): several factors in one
+// word, or something that one has or is beside something that one knows.
+func twofold(amr []string) bool {
+	says := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(amr, w) })
+	}
+	return says("mfa") || says("pwd", "pin") && says("otp", "hwk", "swk", "fpt", "face", "sc")
 }

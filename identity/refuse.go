@@ -27,7 +27,16 @@ var (
 // refuseSignIn records a refusal with its true reason and returns the lesser
 // one that the person sees.
 func (s *Service) refuseSignIn(ctx context.Context, slot, reason string, public *models.Error, cause error) error {
-	e := models.NewEvent(ctx, "signin.finish", models.OutcomeRefused)
+	return s.refuseAs(ctx, "signin.finish", slot, reason, public, cause)
+}
+
+// refuseAs is refuseSignIn for another event.
+func (s *Service) refuseAs(ctx context.Context, event, slot, reason string, public *models.Error, cause error) error {
+	e := models.NewEvent(ctx, event, models.OutcomeRefused)
+	var of ofUser
+	if errors.As(cause, &of) {
+		e.Target = &models.Target{Kind: "user", ID: of.user}
+	}
 	if public.Kind == models.KindOutage || public.Kind == models.KindUnavailable {
 		e.Outcome = models.OutcomeFailed
 	}
@@ -39,6 +48,38 @@ func (s *Service) refuseSignIn(ctx context.Context, slot, reason string, public 
 		cause = errors.New(reason)
 	}
 	return public.Because(cause)
+}
+
+// refused records why somebody could not prove who they are, and returns what
+// they are told; errors with words of their own are not recorded here.
+func (s *Service) refused(ctx context.Context, event, slot string, err error) error {
+	var no refusal
+	var public *models.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &no):
+		return s.refuseAs(ctx, event, slot, no.reason, no.public, err)
+	case errors.As(err, &public):
+		return public
+	}
+	return ErrUnavailable.Because(err)
+}
+
+// ofUser is an error about somebody whom we know, though they are not signed in.
+type ofUser struct {
+	error
+	user string
+}
+
+// Unwrap gives the error itself.
+func (o ofUser) Unwrap() error { return o.error }
+
+func of(userID string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return ofUser{err, userID}
 }
 
 // fromProvider turns a provider's error into a reason and public words.
