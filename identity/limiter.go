@@ -41,8 +41,9 @@ type counter struct {
 // try counts an attempt to prove who somebody is as failed, before it is
 // judged: of many at once none gets past the limit. What tells the caller to
 // say that it worked after all, which takes the count back. Kind is what is
-// proved ("password", "totp", "recovery", "passkey", "setup", "link"), account
-// whose it is, known or not: a user's id, or the key of a name that nobody has.
+// proved ("password", "totp", "recovery", "passkey", "setup", "link", or
+// "directory" for a password that a directory judges), account whose it is,
+// known or not: a user's id, or the key of a name that nobody has.
 // It is empty for what is nobody's, such as a setup token: then only the address
 // counts.
 //
@@ -134,11 +135,21 @@ func (s *Service) accountCounter(ctx context.Context, kind, account string) (cou
 	if isSignedIn(ctx, account) {
 		return s.counter(kind, 1, "session", kind, account), nil
 	}
-	known, err := s.Store.KnowsAddress(ctx, account, address)
+	known, err := s.knows(ctx, kind, account, address)
 	if known {
 		return s.counter(kind, 1, "known", kind, account, address), err
 	}
 	return s.counter(kind, 1, "account", kind, account), err
+}
+
+// knows tells whether the account has signed in from an address before. Whose a
+// name in a directory is we do not know before the directory says so; there it
+// is enough that anybody has, which strangers elsewhere have not.
+func (s *Service) knows(ctx context.Context, kind, account, address string) (bool, error) {
+	if kind == "directory" {
+		return s.Store.IsKnownAddress(ctx, address)
+	}
+	return s.Store.KnowsAddress(ctx, account, address)
 }
 
 func isSignedIn(ctx context.Context, account string) bool {
@@ -193,6 +204,9 @@ func (s *Service) refuseTooMany(ctx context.Context, kind, account string, wait 
 		e.Event = "session.confirm"
 	}
 	e.Reason, e.Operation, e.Known = public.Code, kind, true
+	if models.IsID(account) {
+		e.Target = &models.Target{Kind: "user", ID: account}
+	}
 	if err := s.Record(ctx, e); err != nil {
 		return public.Because(err)
 	}

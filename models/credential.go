@@ -77,6 +77,6 @@ type OneTimeLink struct {
 // KnownAddress is a network address from which somebody has signed in.
 type KnownAddress struct {
 	UserID  string    `gorm:"primaryKey"`
-	Address string    `gorm:"primaryKey"`
+	Address string    `gorm:"primaryKey;index"`
 	SeenAt  time.Time `gorm:"index"`
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"log/slog"
+	"strings"
 )
 
 // Secret is a value that prints as [redacted] wherever it is printed; Reveal
@@ -43,6 +44,9 @@ func NewID() string {
 	_, _ = rand.Read(b)
 	return hex.EncodeToString(b)
 }
+
+// IsID tells whether s is written as [NewID] writes.
+func IsID(s string) bool { return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == "" }
 
 // Digest is what a row keeps of a secret: SHA-256 in hex. It is enough for
 // secrets of 256 random bits, which nobody can guess one by one.

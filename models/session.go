@@ -65,8 +65,7 @@ func (s *Session) SeenFrom(ip, userAgent string) {
 // compared with it. Not ok for anything that we did not make.
 func SplitToken(token string) (id, secret string, ok bool) {
 	id, secret, ok = strings.Cut(token, ".")
-	hex := len(id) == 32 && strings.Trim(id, "0123456789abcdef") == ""
-	return id, secret, ok && hex && len(secret) == 43
+	return id, secret, ok && IsID(id) && len(secret) == 43
 }
 
 // Verify compares the secret with the kept digest in constant time.

@@ -210,6 +210,13 @@ func (s *Store) KnowsAddress(ctx context.Context, userID, address string) (bool,
 	return n > 0, err
 }
 
+// IsKnownAddress tells whether anybody has signed in from an address before.
+func (s *Store) IsKnownAddress(ctx context.Context, address string) (bool, error) {
+	var n int64
+	err := s.read.WithContext(ctx).Model(&models.KnownAddress{}).Where("address = ?", address).Limit(1).Count(&n).Error
+	return n > 0, err
+}
+
 // SaveKnownAddress notes that somebody signed in from an address.
 func (t *Tx) SaveKnownAddress(k *models.KnownAddress) error {
 	return doing("known address", t.db.Clauses(clause.OnConflict{

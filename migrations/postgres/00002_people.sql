@@ -87,4 +87,5 @@ CREATE TABLE known_addresses (
     seen_at timestamptz NOT NULL,
     PRIMARY KEY (user_id, address)
 );
+CREATE INDEX idx_known_addresses_address ON known_addresses (address);
 CREATE INDEX idx_known_addresses_seen_at ON known_addresses (seen_at);
