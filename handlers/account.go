@@ -219,13 +219,14 @@ func (s *Server) noticed(notice string, n int64) string {
 
 // accountNotices are the sentences that a fixed code in the address shows.
 var accountNotices = map[string]string{
-	"password_changed": "Your password is changed.",
-	"session_ended":    "That session has ended.",
-	"sessions_ended":   "You are signed in here alone.",
-	"factor_added":     "The second factor is set up.",
-	"factor_removed":   "The second factor is removed.",
-	"linked":           "The account is linked.",
-	"unlinked":         "The account is no longer linked.",
+	"password_changed":  "Your password is changed.",
+	"session_ended":     "That session has ended.",
+	"sessions_ended":    "You are signed in here alone.",
+	"factor_added":      "The second factor is set up.",
+	"factor_added_here": "The second factor is set up. You are signed in elsewhere too, from before it: you can end that below.",
+	"factor_removed":    "The second factor is removed.",
+	"linked":            "The account is linked.",
+	"unlinked":          "The account is no longer linked.",
 }
 
 // accountNotice is the sentence, with how many other sessions ended. Whatever

@@ -104,7 +104,11 @@ func (s *Server) addPasskey(c echo.Context) error {
 // enrolled goes on after a second factor was set up: to where the sign-in leads
 // that it was wanted for, else back to the account. Recovery codes come first.
 func (s *Server) enrolled(c echo.Context, done identity.Enrolled) error {
-	location := s.noticed("factor_added", done.Ended)
+	notice := "factor_added"
+	if done.Others > 0 {
+		notice = "factor_added_here"
+	}
+	location := s.noticed(notice, 0)
 	if done.SignedIn != nil {
 		location = s.keep(c, *done.SignedIn)
 	}
