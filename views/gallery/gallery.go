@@ -8,6 +8,7 @@
 package gallery
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,11 +31,9 @@ const Markup = `"><script>alert(1)</script><img src=x onerror=alert(1)>'`
 
 // Pages returns all samples, in the order in which a person meets them.
 func Pages() []Page {
-	var all []Page
-	all = append(all, logins()...)
-	all = append(all, problems()...)
-	all = append(all, accounts()...)
-	return append(all, signOuts()...)
+	return slices.Concat(
+		setups(), logins(), localLogins(), links(), secondFactors(), enrolments(), problems(), confirmations(), accounts(), localAccounts(), signOuts(),
+	)
 }
 
 // site is at the root of a host, as most installations are.
@@ -105,6 +104,14 @@ func problems() []Page {
 			Message:   "It may be starting or being updated. You are still signed in, and nothing that you did is lost.",
 			Reference: "01KAJ5Z8Q4W7M2R9XN3TBV6C0E", Action: "Try now", ActionHref: "/runs", RetrySeconds: 5,
 		}),
+		page("setup", views.Problem{
+			Site: site(), Title: "This installation is not set up yet",
+			Message: "It has no admin yet. Whoever runs it can set one up.", Action: "Set it up", ActionHref: "/auth/setup",
+		}),
+		page("too-many", views.Problem{
+			Site: site(), Status: 429, Title: "Too many attempts", Message: "Too many attempts failed. Please wait before you try again.",
+			Wait: 10 * time.Minute, Reference: "01KAJ5Z8Q4W7M2R9XN3TBV6C0E", Action: "To the sign-in page", ActionHref: "/auth/login",
+		}),
 		page("missing", views.Problem{
 			Site: site(), Status: 404, Title: "There is no such page",
 			Message: "The address may be misspelt.", Action: "Open Dagster", ActionHref: "/",
@@ -137,7 +144,7 @@ func accounts() []Page {
 		}),
 		page("hostile", views.Account{
 			Site: prefixed(), Name: Markup, Email: Markup, Provider: Markup, Role: Markup, Groups: []string{Markup},
-			Sessions: []views.AccountSession{{Device: Markup, Address: Markup, Method: Markup}}, Permissions: []string{Markup},
+			Sessions: []views.AccountSession{{ID: Markup, Device: Markup, Address: Markup, Method: Markup}}, Permissions: []string{Markup},
 			Scopes: []views.AccountScope{{Locations: []string{Markup}, Role: Markup}, {Locations: []string{Markup}, Permissions: []string{Markup}}},
 		}),
 	}
@@ -152,15 +159,15 @@ func scopes() []views.AccountScope {
 
 func sessions() []views.AccountSession {
 	return []views.AccountSession{
-		{Device: "Firefox on Linux", Address: "192.0.2.17", Method: "Google", Since: at(0), LastSeen: at(3 * time.Hour), Current: true},
-		{Device: "Safari on iPhone", Address: "2001:db8::7", Method: "Google", Since: at(-20 * time.Hour), LastSeen: at(-2 * time.Hour)},
+		{ID: "1", Device: "Firefox on Linux", Address: "192.0.2.17", Method: "Google", Since: at(0), LastSeen: at(3 * time.Hour), Current: true},
+		{ID: "2", Device: "Safari on iPhone", Address: "2001:db8::7", Method: "Google", Since: at(-20 * time.Hour), LastSeen: at(-2 * time.Hour)},
 	}
 }
 
 func manySessions(n int) []views.AccountSession {
 	list := sessions()
 	for i := len(list); i < n; i++ {
-		list = append(list, views.AccountSession{Device: "Unknown browser " + strconv.Itoa(i), Address: "192.0.2." + strconv.Itoa(i), Method: "GitHub"})
+		list = append(list, views.AccountSession{ID: strconv.Itoa(i), Device: "Unknown browser " + strconv.Itoa(i), Address: "192.0.2." + strconv.Itoa(i), Method: "GitHub"})
 	}
 	return list
 }
