@@ -147,7 +147,7 @@ func (l *LDAP) askKind(ctx context.Context) (ldapKind, error) {
 	found, err := l.servers.search(ctx, ldap.NewSearchRequest("", ldap.ScopeBaseObject, ldap.NeverDerefAliases,
 		1, 0, false, "(objectClass=*)", []string{"supportedCapabilities"}, nil))
 	if err != nil && !said(err) {
-		return ldapKind{}, err
+		return ldapKind{}, asOutage(err)
 	}
 	var kind ldapKind
 	for _, root := range found {
@@ -185,11 +185,11 @@ func (l *LDAP) signIn(ctx context.Context, name, password string) (Claim, error)
 		return Claim{}, err
 	}
 	person, err := l.find(ctx, kind, name)
+	if errors.Is(err, errNoEntry) {
+		return Claim{}, cmp.Or(l.bindNobody(ctx, password), err)
+	}
 	if err != nil {
 		return Claim{}, err
-	}
-	if person == nil {
-		return Claim{}, l.refuseUnknown(ctx, password)
 	}
 	if err := l.servers.bind(ctx, person.DN, password); err != nil {
 		return Claim{}, err
@@ -222,17 +222,23 @@ func bindable(password string) bool {
 	return password != "" && len(password) <= maxPassword && !strings.Contains(password, "\x00")
 }
 
-// find returns the entry of a name, nil if there is none.
+// errNoEntry is a name that nobody has.
+var errNoEntry = refused(ReasonUnknownName, "no entry has this name")
+
+// find returns the one entry of a name.
 func (l *LDAP) find(ctx context.Context, kind ldapKind, name string) (*ldap.Entry, error) {
 	filter := cmp.Or(l.cfg.UserFilter, defaultUserFilter(kind, name))
 	// One entry more than are wanted tells that they are several.
-	found, err := l.servers.search(ctx, ldap.NewSearchRequest(l.base.String(), ldap.ScopeWholeSubtree, ldap.NeverDerefAliases,
+	found, err := l.servers.search(ctx, ldap.NewSearchRequest(l.cfg.BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases,
 		2, 0, false, fill(filter, "", name), personAttributes, nil))
 	if ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) || len(found) > 1 {
 		return nil, refused(ReasonAmbiguous, "several entries have the name %.256q", name)
 	}
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return nil, asOutage(err)
+	}
+	if len(found) == 0 {
+		return nil, errNoEntry
 	}
 	if dn, err := ldap.ParseDN(found[0].DN); err != nil || !l.base.AncestorOfFold(dn) {
 		return nil, refused(ReasonEntry, "the directory answers with an entry that is not below the base: %.256q", found[0].DN)
@@ -240,13 +246,13 @@ func (l *LDAP) find(ctx context.Context, kind ldapKind, name string) (*ldap.Entr
 	return found[0], nil
 }
 
-// refuseUnknown binds as an entry that cannot be there, so that a name nobody
-// has takes a connection and a bind too. What the directory itself needs to
-// compare a password is out of our hands.
-func (l *LDAP) refuseUnknown(ctx context.Context, password string) error {
-	err := l.servers.bind(ctx, "cn=dagpass-unknown-name,"+l.base.String(), password)
+// bindNobody binds as an entry that cannot be there, so that a name nobody has
+// takes a connection and a bind too. What the directory itself needs to compare
+// a password is out of our hands. It returns nil or an outage.
+func (l *LDAP) bindNobody(ctx context.Context, password string) error {
+	err := l.servers.bind(ctx, "cn=dagpass-unknown-name,"+l.cfg.BaseDN, password)
 	if known := (*Error)(nil); errors.As(err, &known) && known.Outage {
 		return err
 	}
-	return refused(ReasonUnknownName, "no entry has this name")
+	return nil
 }

@@ -68,7 +68,7 @@ func (w *groupWalk) above(ctx context.Context, groups []string) (fresh []string,
 }
 
 func (w *groupWalk) search(ctx context.Context, filter string) (fresh []string, err error) {
-	found, err := w.ldap.servers.search(ctx, ldap.NewSearchRequest(w.ldap.groupBase.String(), ldap.ScopeWholeSubtree,
+	found, err := w.ldap.servers.search(ctx, ldap.NewSearchRequest(w.ldap.cfg.GroupBaseDN, ldap.ScopeWholeSubtree,
 		ldap.NeverDerefAliases, maxMemberships, 0, false, filter, []string{"1.1"}, nil))
 	if ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) {
 		return nil, refused(ReasonEntry, "more than %d groups, or than the directory tells at once", maxMemberships)

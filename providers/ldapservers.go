@@ -90,12 +90,18 @@ func (s *ldapServers) search(ctx context.Context, request *ldap.SearchRequest) (
 	return found, err
 }
 
-// introduce binds as the account that searches.
+// introduce binds as the account that searches. A server that refuses it is
+// left alone like one that fails: too many wrong passwords lock the account.
 func (s *ldapServers) introduce(ctx context.Context, c *ldapConn) error {
 	if s.cfg.BindDN == "" {
 		return nil
 	}
-	return c.bind(ctx, s.cfg.BindDN, s.cfg.BindPassword)
+	err := c.bind(ctx, s.cfg.BindDN, s.cfg.BindPassword)
+	if said(err) {
+		err = outage(ReasonDirectorySays, "bind as %s: %v", s.cfg.BindDN, err) // %v: it is no answer to the search
+		s.rest(c.server, err)
+	}
+	return err
 }
 
 // bind proves a password. Nothing else is ever said on its connection.
@@ -128,7 +134,7 @@ func (s *ldapServers) reach(ctx context.Context, greet func(context.Context, *ld
 			}
 			c.close()
 		}
-		if said(err) {
+		if known := (*Error)(nil); said(err) || errors.As(err, &known) {
 			return nil, err
 		}
 		if ctx.Err() == nil {

@@ -100,6 +100,7 @@ attributetype ( 1.2.840.113556.1.4.302 NAME 'sAMAccountType' EQUALITY integerMat
 attributetype ( 1.2.840.113556.1.4.2 NAME 'objectGUID' EQUALITY octetStringMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
 attributetype ( 1.2.840.113556.1.4.1464 NAME 'supportedCapabilities' SYNTAX 1.3.6.1.4.1.1466.115.121.1.38 )
 objectclass ( 1.2.840.113556.1.5.9 NAME 'user' SUP inetOrgPerson STRUCTURAL MAY ( sAMAccountName $ userPrincipalName $ sAMAccountType $ objectGUID ) )
+objectclass ( 1.2.840.113556.1.5.8 NAME 'group' SUP top STRUCTURAL MUST cn MAY member )
 modulepath %[3]s
 moduleload back_mdb
 moduleload memberof
@@ -115,9 +116,9 @@ dbnosync
 suffix %[5]s
 rootdn %[6]s
 rootpw "%[7]s"
+%[9]s
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="%[8]s" read by * none
-%[9]s
 `
 
 func (s *Server) writeConfig(o Options) error {
