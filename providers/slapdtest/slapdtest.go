@@ -16,7 +16,7 @@ const (
 	Base = "dc=example,dc=org"
 	// Search may read everything but passwords. Nobody else may read anything.
 	Search         = "cn=search," + Base
-	SearchPassword = "the search account's password"
+	SearchPassword = "the search account's password" //nolint:gosec // of a directory that lives for a test
 
 	root         = "cn=root," + Base
 	rootPassword = "the root's password"
@@ -40,7 +40,7 @@ type Server struct {
 
 	dir    string
 	leash  *os.File
-	exited chan error
+	exited chan struct{}
 }
 
 // Start starts a server that ends with t. It holds Base, Search,
