@@ -36,6 +36,7 @@ type site struct {
 	url    string
 	idp    *providertest.Server
 	svc    *identity.Service
+	server *handlers.Server
 	log    *buffer
 	passed *buffer
 }
@@ -74,7 +75,8 @@ func newSite(t *testing.T, edit ...func(*handlers.Config)) *site {
 	for _, e := range edit {
 		e(&c)
 	}
-	server.Config.Handler = handlers.New(c)
+	s.server = handlers.New(c)
+	server.Config.Handler = s.server
 	server.Start()
 	t.Cleanup(server.Close)
 	return s
@@ -88,7 +90,17 @@ grants:
   - { email: ada@example.com, role: editor, locations: ["marketing*"] }
   - { email: ada@example.com, role: starter, locations: [sales] }
   - { email: ada@example.com, role: viewer, locations: [finance] }
+  - { email: root@example.com, role: admin }
 `
+
+func parsed(t *testing.T, file string) *policy.Policy {
+	t.Helper()
+	p, err := policy.New(policy.Options{DefaultRole: policy.Viewer, File: []byte(file)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
 
 func newService(t *testing.T, idp *providertest.Server, public models.Site, log *slog.Logger) *identity.Service {
 	t.Helper()
@@ -96,10 +108,7 @@ func newService(t *testing.T, idp *providertest.Server, public models.Site, log 
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := policy.New(policy.Options{DefaultRole: policy.Viewer, File: []byte(rules)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	rules := parsed(t, rules)
 	p, err := providers.NewOIDC(providers.OIDCConfig{
 		Slot: "oidc", Type: "oidc", Label: "Company", Issuer: idp.Issuer, ClientID: idp.ClientID, ClientSecret: idp.ClientSecret,
 		Scopes: []string{"openid", "profile", "email"}, GroupsClaim: "groups", EmailVerified: "required", Now: time.Now,
@@ -109,7 +118,7 @@ func newService(t *testing.T, idp *providertest.Server, public models.Site, log 
 	}
 	svc, err := identity.New(context.Background(), identity.Config{
 		Store: storetest.SQLite(t), Doors: []identity.Door{{Provider: p}}, Policy: func() *policy.Policy { return rules },
-		Keys: ring, Site: public, Audience: "dagster", SessionTTL: time.Hour, SessionIdle: time.Hour, Now: time.Now, Log: log,
+		Keys: ring, Site: public, Audience: "dagster", SessionTTL: time.Hour, SessionIdle: time.Hour, PasswordLogin: true, MFA: identity.MFAOptional, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -135,10 +144,16 @@ type answer struct {
 
 func (b *browser) do(method, target string, header ...string) answer {
 	b.s.t.Helper()
+	return b.send(method, target, "", header...)
+}
+
+// send is do with a body.
+func (b *browser) send(method, target, body string, header ...string) answer {
+	b.s.t.Helper()
 	if strings.HasPrefix(target, "/") {
 		target = b.s.url + target
 	}
-	r, err := http.NewRequest(method, target, nil)
+	r, err := http.NewRequest(method, target, strings.NewReader(body))
 	if err != nil {
 		b.s.t.Fatal(err)
 	}
@@ -153,8 +168,8 @@ func (b *browser) do(method, target string, header ...string) answer {
 		b.s.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	body, _ := io.ReadAll(res.Body)
-	return answer{res, string(body)}
+	all, _ := io.ReadAll(res.Body)
+	return answer{res, string(all)}
 }
 
 func (b *browser) page(target string) answer { return b.do("GET", target, "Accept", "text/html") }

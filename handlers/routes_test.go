@@ -1,0 +1,227 @@
+package handlers_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/dagpass/dagpass/handlers"
+)
+
+// everybody is who may stand before a route: the columns of the table.
+var everybody = []string{"stranger", "halfway", "to enrol", "signed in", "signed in long ago", "OAuth-only", "unclaimed"}
+
+// routes is what each of them gets: a status, where it leads, and the code of an
+// error that a script is told. The forms are empty. Halfway has proved a
+// password and has a second factor; to enrol has to set one up; signed in has
+// just proved a password, signed in long ago half an hour before; OAuth-only has
+// just signed in at a provider, where there are no local accounts; unclaimed is
+// a stranger before there is an admin.
+//
+// A route that does not stand here fails the test, and so does one too many.
+const routes = `
+GET  /auth/health                    | 200 | 200 | 200 | 200 | 200 | 200 | 200
+GET  /auth/metrics                   | 404 | 404 | 404 | 404 | 404 | 404 | 404
+GET  /auth/providers                 | 200 | 200 | 200 | 200 | 200 | 200 | 200
+GET  /auth/assets/*                  | 404 | 404 | 404 | 404 | 404 | 404 | 404
+GET  /auth/.well-known/jwks.json     | 200 | 200 | 200 | 200 | 200 | 200 | 200
+GET  /auth/.well-known/openid-configuration | 200 | 200 | 200 | 200 | 200 | 200 | 200
+
+GET  /auth/login                     | 200 | 200 | 200 | 303 / | 303 / | 303 / | 200
+POST /auth/login                     | 400 | 400 | 400 | 400 | 400 | 404 | 400
+GET  /auth/start/:slot               | 404 | 404 | 404 | 404 | 404 | 404 | 404
+POST /auth/start/:slot               | 404 | 404 | 404 | 404 | 404 | 404 | 404
+GET  /auth/callback/:slot            | 404 | 404 | 404 | 404 | 404 | 404 | 404
+GET  /auth/link                      | 400 | 400 | 400 | 400 | 400 | 400 | 400
+POST /auth/link                      | 400 | 400 | 400 | 400 | 400 | 400 | 400
+GET  /auth/setup                     | 409 | 409 | 409 | 409 | 409 | 404 | 200
+POST /auth/setup                     | 409 | 409 | 409 | 409 | 409 | 404 | 400
+JSON /auth/passkey/begin             | 200 | 200 | 200 | 200 | 200 | 404 not_found | 200
+JSON /auth/passkey                   | 400 wrong_passkey | 400 wrong_passkey | 400 wrong_passkey | 400 wrong_passkey | 400 wrong_passkey | 404 not_found | 400 wrong_passkey
+
+GET  /auth/mfa                       | 303 /auth/login | 200 | 303 /auth/mfa/enrol | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login
+POST /auth/mfa/code                  | 303 /auth/login | 400 | 401 | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login
+JSON /auth/mfa/passkey/begin         | 401 unauthenticated | 404 not_found | 404 not_found | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated
+JSON /auth/mfa/passkey               | 401 unauthenticated | 400 passkey_expired | 400 passkey_expired | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated
+GET  /auth/mfa/enrol                 | 303 /auth/login | 303 /auth/mfa | 200 | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login
+GET  /auth/mfa/enrol/totp            | 303 /auth/login | 401 | 200 | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login
+POST /auth/mfa/enrol/totp            | 303 /auth/login | 401 | 400 | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login
+JSON /auth/mfa/enrol/passkey/begin   | 401 unauthenticated | 401 unauthenticated | 200 | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated
+JSON /auth/mfa/enrol/passkey         | 401 unauthenticated | 401 unauthenticated | 400 wrong_passkey | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated
+
+GET  /auth/me                        | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 200 | 200 | 303 /auth/login
+POST /auth/activity                  | 303 /auth/login | 303 /auth/login | 303 /auth/login | 204 | 204 | 204 | 303 /auth/login
+GET  /auth/confirm                   | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 200 | 200 | 303 /auth/login
+POST /auth/confirm                   | 303 /auth/login | 303 /auth/login | 303 /auth/login | 400 | 400 | 403 | 303 /auth/login
+JSON /auth/confirm/passkey/begin     | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 404 not_found | 404 not_found | 404 not_found | 401 unauthenticated
+JSON /auth/confirm/passkey           | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 400 passkey_expired | 400 passkey_expired | 400 passkey_expired | 401 unauthenticated
+POST /auth/confirm/provider          | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 200 | 303 /auth/login
+GET  /auth/account                   | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 200 | 200 | 303 /auth/login
+POST /auth/account/password          | 303 /auth/login | 303 /auth/login | 303 /auth/login | 400 | 400 | 404 | 303 /auth/login
+POST /auth/account/sessions/end      | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 404 | 404 | 303 /auth/login
+POST /auth/account/sessions/end-others | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/account | 303 /auth/account | 303 /auth/account | 303 /auth/login
+GET  /auth/account/totp              | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 303 /auth/confirm | 200 | 303 /auth/login
+POST /auth/account/totp              | 303 /auth/login | 303 /auth/login | 303 /auth/login | 400 | 303 /auth/confirm | 400 | 303 /auth/login
+JSON /auth/account/passkey/begin     | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 200 | 200 to /auth/confirm | 200 | 401 unauthenticated
+JSON /auth/account/passkey           | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 400 wrong_passkey | 200 to /auth/confirm | 400 wrong_passkey | 401 unauthenticated
+POST /auth/account/factor/remove     | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login
+GET  /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/account | 303 /auth/account | 303 /auth/account | 303 /auth/login
+POST /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login
+POST /auth/account/link/:slot        | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login
+POST /auth/account/unlink            | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login
+GET  /auth/logout                    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 200 | 200 | 303 /auth/login
+POST /auth/logout                    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 303 /auth/login
+
+ANY  /auth                           | 404 | 404 | 404 | 404 | 404 | 404 | 404
+ANY  /auth/*                         | 404 | 404 | 404 | 404 | 404 | 404 | 404
+ANY  /*                              | 200 | 200 | 200 | 200 | 200 | 200 | 503
+`
+
+// row is one line of the table.
+type row struct {
+	method, path string
+	want         []string
+}
+
+func table(t *testing.T) (all []row) {
+	t.Helper()
+	for line := range strings.Lines(routes) {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		cells := strings.Split(line, "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		method, path, _ := strings.Cut(cells[0], " ")
+		if len(cells) != len(everybody)+1 {
+			t.Fatalf("%s has %d columns", cells[0], len(cells)-1)
+		}
+		all = append(all, row{method, strings.TrimSpace(path), cells[1:]})
+	}
+	return all
+}
+
+var anyMethod = []string{"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PROPFIND", "PUT", "TRACE", "REPORT", "echo_route_not_found"}
+
+// methods are those under which a row is served.
+func (r row) methods() []string {
+	return map[string][]string{"GET": {"GET", "HEAD"}, "POST": {"POST"}, "JSON": {"POST"}, "ANY": anyMethod}[r.method]
+}
+
+// headless are GET routes that answer no HEAD: they begin something.
+var headless = []string{"/auth/start/:slot", "/auth/callback/:slot"}
+
+// Every route that is served stands in the table, and every row is served.
+func TestTableIsWhole(t *testing.T) {
+	want := map[string]bool{}
+	for _, r := range table(t) {
+		for _, m := range r.methods() {
+			want[m+" "+r.path] = m != "HEAD" || !slices.Contains(headless, r.path)
+		}
+	}
+	served := map[string]bool{}
+	for _, r := range newSite(t).server.Routes() {
+		served[r.Method+" "+r.Path] = true
+		if !want[r.Method+" "+r.Path] {
+			t.Errorf("%s %s is served and stands in no row", r.Method, r.Path)
+		}
+	}
+	for what, is := range want {
+		if is && !served[what] && what != "echo_route_not_found /*" {
+			t.Errorf("%s is not served", what)
+		}
+	}
+}
+
+// visitors are browsers with what the table says of each, by column.
+func visitors(t *testing.T) []*browser {
+	t.Helper()
+	open, strict, only, empty := newSite(t), newSite(t, mfaRequired), newSite(t, oauthOnly), newSite(t, unclaimed(t))
+	var ahead atomic.Int64
+	later := newSite(t, func(c *handlers.Config) {
+		c.Identity.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	stranger, halfway, toEnrol, in, stale, sso, first := open.browser(), open.browser(), strict.browser(), open.browser(), later.browser(), only.browser(), empty.browser()
+	open.account("bob")
+	halfway.signInAs("bob")
+	halfway.enrol("/auth/account/totp")
+	halfway.form("/auth/logout")
+	halfway.signInAs("bob")
+	strict.account("carol")
+	toEnrol.signInAs("carol")
+	open.account("dave")
+	in.signInAs("dave")
+	later.account("erin")
+	stale.signInAs("erin")
+	ahead.Store(int64(30 * time.Minute))
+	sso.signIn()
+	return []*browser{stranger, halfway, toEnrol, in, stale, sso, first}
+}
+
+// ask sends what the row says, to the pattern itself where it has a parameter.
+func (b *browser) ask(r row) answer {
+	b.s.t.Helper()
+	path := strings.NewReplacer(":slot", "nobody", "*", "nothing").Replace(r.path)
+	switch r.method {
+	case "POST":
+		return b.form(path)
+	case "JSON":
+		return b.script(path, "{}")
+	}
+	return b.do("GET", path, "Accept", "text/html", "Sec-Fetch-Mode", "navigate")
+}
+
+// got is an answer in the words of the table.
+func got(a answer) string {
+	var said struct {
+		Error    struct{ Code string }
+		Location string
+	}
+	_ = json.Unmarshal([]byte(a.body), &said)
+	words := []string{fmt.Sprint(a.StatusCode)}
+	if to, err := url.Parse(a.Header.Get("Location")); err == nil && to.Path != "" {
+		words = append(words, to.Path)
+	}
+	if to, err := url.Parse(said.Location); err == nil && to.Path != "" {
+		words = append(words, "to", to.Path)
+	}
+	return strings.TrimSpace(strings.Join(append(words, said.Error.Code), " "))
+}
+
+// Every route, for everybody.
+func TestRoutes(t *testing.T) {
+	rows := table(t)
+	for i, b := range visitors(t) {
+		for _, r := range rows {
+			if got := got(b.ask(r)); got != r.want[i] {
+				t.Errorf("%s %s, %s: %s, want %s", r.method, r.path, everybody[i], got, r.want[i])
+			}
+		}
+	}
+}
+
+// No route does anything for another method than its own.
+func TestOtherMethods(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn()
+	rows := table(t)
+	for _, r := range rows {
+		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "BREW"} {
+			served := slices.ContainsFunc(rows, func(o row) bool { return o.path == r.path && slices.Contains(o.methods(), method) })
+			if served || r.path == "/*" || r.path == "/auth/assets/*" { // a file of ours has no methods
+				continue
+			}
+			if a := b.send(method, r.path, "", b.person()...); a.StatusCode != http.StatusNotFound {
+				t.Errorf("%s %s: %d", method, r.path, a.StatusCode)
+			}
+		}
+	}
+}
