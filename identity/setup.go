@@ -142,15 +142,27 @@ func (s *Service) refuseSetup(ctx context.Context) error {
 
 // firstAdmin checks the account of a first admin and hashes its password.
 func (s *Service) firstAdmin(ctx context.Context, n NewAccount, password string) (d draft, hash string, err error) {
-	n.Role = policy.Admin
-	if d, err = n.check(); err != nil {
-		return d, "", err
-	}
-	if err := checkPassword(password, d.username, d.name, d.email); err != nil {
+	if d, err = n.checkAdmin(password); err != nil {
 		return d, "", err
 	}
 	hash, err = s.hasher.hash(ctx, password)
 	return d, hash, err
+}
+
+func (n NewAccount) checkAdmin(password string) (draft, error) {
+	n.Role = policy.Admin
+	d, err := n.check()
+	if err != nil {
+		return d, err
+	}
+	return d, checkPassword(password, d.username, d.name, d.email)
+}
+
+// CheckBootstrap judges what [Service.Bootstrap] is to be given, before there is
+// a service. The error is a *models.Error of the field "username" or "password".
+func CheckBootstrap(username, password string) error {
+	_, err := NewAccount{Username: username}.checkAdmin(password)
+	return err
 }
 
 // claim makes the first admin, once, and ends all offers to. A token must be one

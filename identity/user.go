@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -12,12 +13,21 @@ import (
 )
 
 // Users lists accounts for the operator, newest first; with a search text only
-// those whose name or e-mail is it, or whose id is.
+// those whose username, name or e-mail is it, or whose id is.
 func (s *Service) Users(ctx context.Context, who string) ([]models.User, error) {
-	if who != "" {
-		return s.Store.FindUsers(ctx, who)
+	if who == "" {
+		return s.Store.Users(ctx)
 	}
-	return s.Store.Users(ctx)
+	found, err := s.Store.FindUsers(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	c, _, err := s.credentialOf(ctx, who)
+	if err != nil || c.UserID == "" || slices.ContainsFunc(found, func(u models.User) bool { return u.ID == c.UserID }) {
+		return found, err
+	}
+	owner, err := s.Store.User(ctx, c.UserID)
+	return append(found, owner), err
 }
 
 // IdentitiesOf lists somebody's accounts at providers with the claims kept of
