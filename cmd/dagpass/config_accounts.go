@@ -1,9 +1,11 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/dagpass/dagpass/identity"
+	"github.com/dagpass/dagpass/models"
 )
 
 // checkAccounts holds the settings of accounts that are kept here, of second
@@ -18,8 +20,9 @@ func (l *loader) checkAccounts(c *Config) {
 	if c.Window < time.Second || c.Window > 24*time.Hour {
 		l.bad("%sRATE_LIMIT_WINDOW must be between 1s and 24h", prefix)
 	}
-	if len(c.AdminEmails) > 0 && len(c.providers()) == 0 {
-		l.bad("%sADMIN_EMAILS counts addresses that an identity provider has verified, and none is configured", prefix)
+	if len(c.providers()) == 0 && c.policy != nil && c.policy.CanMakeAdmin() {
+		// Else it would pass for claimed, and nobody could ever be admin.
+		l.bad("%sADMIN_EMAILS and grants of the policy look at what an identity provider says, and none is configured", prefix)
 	}
 	l.checkBootstrap(c)
 }
@@ -37,4 +40,14 @@ func (l *loader) checkBootstrap(c *Config) {
 	}
 	l.need("BOOTSTRAP_ADMIN_USERNAME", b.Username)
 	l.need("BOOTSTRAP_ADMIN_PASSWORD", b.Password.Reveal())
+	if b.Username != "" && b.Password != "" {
+		l.refuseAdmin(identity.CheckBootstrap(b.Username, b.Password.Reveal()))
+	}
+}
+
+func (l *loader) refuseAdmin(err error) {
+	if err != nil {
+		problem := models.AsError(err)
+		l.bad("%sBOOTSTRAP_ADMIN_%s: %s", prefix, strings.ToUpper(problem.Field), problem.Msg)
+	}
 }

@@ -73,28 +73,28 @@ func (p provider) describeWay(w io.Writer, site models.Site) {
 
 // describeAccounts says what stands here without a provider.
 func (c *Config) describeAccounts(w io.Writer) {
-	fmt.Fprintf(w, "Local accounts: %s\n", c.localAccounts())
+	fmt.Fprintf(w, "Local accounts are %s\n", c.localAccounts())
 	fmt.Fprintf(w, "Second factors: %s\n", c.secondFactors())
 	if !c.policy.CanMakeAdmin() {
-		fmt.Fprintf(w, "Admins: only those whom somebody makes one here, for neither DAGPASS_ADMIN_EMAILS nor a grant of the policy does; %s\n", c.firstAdmin())
+		fmt.Fprintf(w, "Neither DAGPASS_ADMIN_EMAILS nor a grant of the policy makes an admin: %s\n", c.firstAdmin())
 	}
 }
 
 func (c *Config) localAccounts() string {
 	if c.PasswordLogin {
-		return "people whom an admin or dagpass user add gives one sign in with a password or a passkey."
+		return "on: people whom an admin gives one sign in with a password or a passkey."
 	}
-	return "off; nobody signs in without a provider, but by a link of dagpass user link."
+	return "off: nobody signs in without a provider, but by a link of dagpass user link."
 }
 
 func (c *Config) firstAdmin() string {
 	switch {
 	case !c.PasswordLogin:
-		return "serve refuses to start while there is none."
+		return "where the database has none, serve refuses to start."
 	case c.Bootstrap.Username != "":
-		return "the first one is that of DAGPASS_BOOTSTRAP_ADMIN_USERNAME."
+		return "where the database has none, serve makes that of DAGPASS_BOOTSTRAP_ADMIN_USERNAME."
 	}
-	return "while there is none, serve logs a setup token."
+	return "where the database has none, serve logs a setup token."
 }
 
 func (c *Config) secondFactors() string {

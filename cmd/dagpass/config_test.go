@@ -41,6 +41,18 @@ func github(more ...string) []string {
 	return append([]string{"DAGPASS_GITHUB_CLIENT_ID=id", "DAGPASS_GITHUB_CLIENT_SECRET=secret"}, more...)
 }
 
+// ldap is a start with a directory alone.
+func ldap(more ...string) []string {
+	return append([]string{"DAGPASS_LDAP_URLS=ldaps://dc.corp.com", "DAGPASS_LDAP_BASE_DN=dc=corp,dc=com"}, more...)
+}
+
+// cloudflare is a start behind Cloudflare Access alone.
+func cloudflare(more ...string) []string {
+	return append([]string{
+		"DAGPASS_HEADER_LOGIN=cloudflare", "DAGPASS_HEADER_ISSUER=https://corp.cloudflareaccess.com", "DAGPASS_HEADER_AUDIENCE=aud",
+	}, more...)
+}
+
 // aKey is a good secret key.
 var aKey = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
 
@@ -84,6 +96,10 @@ func TestConfigDefaults(t *testing.T) {
 		{"DEFAULT_ROLE", c.DefaultRole, "viewer"},
 		{"ENFORCE", c.Enforce, true},
 		{"RUN_LABEL", c.RunLabel, "email"},
+		{"PASSWORD_LOGIN", c.PasswordLogin, true},
+		{"MFA", c.MFA, "optional"},
+		{"RATE_LIMIT_ATTEMPTS", c.Attempts, 5},
+		{"RATE_LIMIT_WINDOW", c.Window, 5 * time.Minute},
 		{"ALB_HEADERS", c.ALBHeaders, false},
 		{"TRUSTED_PROXIES", len(c.trusted), 0},
 		{"GOOGLE_ISSUER", c.Google.Issuer, "https://accounts.google.com"},
@@ -102,7 +118,7 @@ func TestConfigDefaults(t *testing.T) {
 const (
 	needsKey   = "DAGPASS_SECRET_KEY is required with https or PostgreSQL; make one with: openssl rand -base64 32"
 	badKey     = "DAGPASS_SECRET_KEY must be base64 of 32 bytes or more, or a comma-separated list of such"
-	noProvider = "no identity provider is configured, so nobody could sign in; set DAGPASS_GOOGLE_CLIENT_ID, DAGPASS_GITHUB_CLIENT_ID or DAGPASS_OIDC_PROVIDERS"
+	noProvider = "DAGPASS_PASSWORD_LOGIN is false and no identity provider is configured, so nobody could sign in; set DAGPASS_GOOGLE_CLIENT_ID, DAGPASS_GITHUB_CLIENT_ID, DAGPASS_OIDC_PROVIDERS or DAGPASS_LDAP_URLS"
 	notHTTPS   = "DAGPASS_PUBLIC_URL must be https: without it anybody on the way can take over a session (http is for loopback only)"
 	notAURL    = "DAGPASS_PUBLIC_URL must be what people type into the browser, such as https://dagster.example.com"
 	notHost    = "must be host:port, such as 127.0.0.1:3000"
@@ -115,8 +131,8 @@ func TestConfigRefuses(t *testing.T) {
 		environ []string
 		want    []string
 	}{
-		{"no provider", nil, []string{noProvider}},
-		{"no provider, because its variables are empty", []string{"DAGPASS_GOOGLE_CLIENT_ID=", "DAGPASS_OIDC_PROVIDERS="}, []string{noProvider}},
+		{"no provider", []string{"DAGPASS_PASSWORD_LOGIN=false"}, []string{noProvider}},
+		{"no provider, because its variables are empty", []string{"DAGPASS_PASSWORD_LOGIN=false", "DAGPASS_GOOGLE_CLIENT_ID=", "DAGPASS_OIDC_PROVIDERS="}, []string{noProvider}},
 		{"half of Google", []string{"DAGPASS_GOOGLE_CLIENT_ID=id"}, []string{"DAGPASS_GOOGLE_CLIENT_SECRET is missing"}},
 		{"the other half of Google", []string{"DAGPASS_GOOGLE_CLIENT_SECRET=s"}, []string{"DAGPASS_GOOGLE_CLIENT_ID is missing"}},
 		{"a list for Google and no more", okta("DAGPASS_GOOGLE_ALLOWED_DOMAINS=corp.com"), []string{"DAGPASS_GOOGLE_CLIENT_ID is missing", "DAGPASS_GOOGLE_CLIENT_SECRET is missing"}},
@@ -132,14 +148,16 @@ func TestConfigRefuses(t *testing.T) {
 		{"slots that share variables", []string{
 			"DAGPASS_OIDC_PROVIDERS=a-b,a_b", "DAGPASS_OIDC_A_B_ISSUER=https://a.example.com", "DAGPASS_OIDC_A_B_CLIENT_ID=id", "DAGPASS_OIDC_A_B_CLIENT_SECRET=s",
 		}, []string{`DAGPASS_OIDC_PROVIDERS: "a-b" and "a_b" would share the variables DAGPASS_OIDC_A_B_*`}},
-		{"slot names of ours", []string{"DAGPASS_OIDC_PROVIDERS=google,github,ldap,password"}, []string{
+		{"slot names of ours", []string{"DAGPASS_OIDC_PROVIDERS=google,github,ldap,header,password"}, []string{
 			`DAGPASS_OIDC_PROVIDERS: "google" is a name that Dagpass uses itself`,
 			`DAGPASS_OIDC_PROVIDERS: "github" is a name that Dagpass uses itself`,
 			`DAGPASS_OIDC_PROVIDERS: "ldap" is a name that Dagpass uses itself`,
+			`DAGPASS_OIDC_PROVIDERS: "header" is a name that Dagpass uses itself`,
 			`DAGPASS_OIDC_PROVIDERS: "password" is a name that Dagpass uses itself`,
 			"DAGPASS_OIDC_GOOGLE_CLIENT_ID is missing", "DAGPASS_OIDC_GOOGLE_CLIENT_SECRET is missing", "DAGPASS_OIDC_GOOGLE_ISSUER is missing",
 			"DAGPASS_OIDC_GITHUB_CLIENT_ID is missing", "DAGPASS_OIDC_GITHUB_CLIENT_SECRET is missing", "DAGPASS_OIDC_GITHUB_ISSUER is missing",
 			"DAGPASS_OIDC_LDAP_CLIENT_ID is missing", "DAGPASS_OIDC_LDAP_CLIENT_SECRET is missing", "DAGPASS_OIDC_LDAP_ISSUER is missing",
+			"DAGPASS_OIDC_HEADER_CLIENT_ID is missing", "DAGPASS_OIDC_HEADER_CLIENT_SECRET is missing", "DAGPASS_OIDC_HEADER_ISSUER is missing",
 			"DAGPASS_OIDC_PASSWORD_CLIENT_ID is missing", "DAGPASS_OIDC_PASSWORD_CLIENT_SECRET is missing", "DAGPASS_OIDC_PASSWORD_ISSUER is missing",
 		}},
 		{"issuer over http", okta("DAGPASS_OIDC_OKTA_ISSUER=http://corp.okta.com"), []string{"DAGPASS_OIDC_OKTA_ISSUER must be https (http is for loopback only)"}},
@@ -225,8 +243,65 @@ func TestConfigRefuses(t *testing.T) {
 		{"settings of a slot that is not listed", okta("DAGPASS_OIDC_KEYCLOAK_CLIENT_SECRET=x"), []string{
 			"DAGPASS_OIDC_KEYCLOAK_CLIENT_SECRET is not a setting; is its slot missing in DAGPASS_OIDC_PROVIDERS?",
 		}},
-		{"a setting of a later release", okta("DAGPASS_PASSWORD_LOGIN=false"), []string{"DAGPASS_PASSWORD_LOGIN is not a setting"}},
+		{"a setting of a later release", okta("DAGPASS_WEBHOOK_URL=https://corp.com"), []string{"DAGPASS_WEBHOOK_URL is not a setting"}},
 		{"a name in lower case", okta("DAGPASS_listen=x"), []string{"DAGPASS_listen is not a setting"}},
+		{"half of an admin", []string{"DAGPASS_BOOTSTRAP_ADMIN_USERNAME=boss"}, []string{"DAGPASS_BOOTSTRAP_ADMIN_PASSWORD is missing"}},
+		{"the other half", []string{"DAGPASS_BOOTSTRAP_ADMIN_PASSWORD=correct horse battery"}, []string{"DAGPASS_BOOTSTRAP_ADMIN_USERNAME is missing"}},
+		{"an admin with a password where none sign in", okta("DAGPASS_PASSWORD_LOGIN=false", "DAGPASS_BOOTSTRAP_ADMIN_USERNAME=boss"), []string{
+			"DAGPASS_BOOTSTRAP_ADMIN_USERNAME and _PASSWORD make a local account, and DAGPASS_PASSWORD_LOGIN is false; leave out the one or the other",
+		}},
+		{"an admin with a password that is tried first", []string{"DAGPASS_BOOTSTRAP_ADMIN_USERNAME=boss", "DAGPASS_BOOTSTRAP_ADMIN_PASSWORD=Password12345"}, []string{
+			"DAGPASS_BOOTSTRAP_ADMIN_PASSWORD: This password is one of those that are tried first. Please choose another one.",
+		}},
+		{"an admin with a short password", []string{"DAGPASS_BOOTSTRAP_ADMIN_USERNAME=boss", "DAGPASS_BOOTSTRAP_ADMIN_PASSWORD=Xa9!Xb8?"}, []string{
+			"DAGPASS_BOOTSTRAP_ADMIN_PASSWORD: A password has 12 characters or more.",
+		}},
+		{"an admin with a name that is none", []string{"DAGPASS_BOOTSTRAP_ADMIN_USERNAME=the boss", "DAGPASS_BOOTSTRAP_ADMIN_PASSWORD=correct horse battery"}, []string{
+			"DAGPASS_BOOTSTRAP_ADMIN_USERNAME: A name has 1 to 64 letters, digits or marks, and no blanks; with an @ it is the account's e-mail address.",
+		}},
+		{"admins whom nobody vouches for", []string{"DAGPASS_ADMIN_EMAILS=a@b.c"}, []string{
+			"DAGPASS_ADMIN_EMAILS and grants of the policy look at what an identity provider says, and none is configured",
+		}},
+		{"a grant of admin that nobody can have", []string{"DAGPASS_POLICY=grants: [{ email: a@b.c, role: admin }]"}, []string{
+			"DAGPASS_ADMIN_EMAILS and grants of the policy look at what an identity provider says, and none is configured",
+		}},
+		{"factors", okta("DAGPASS_MFA=yes"), []string{"DAGPASS_MFA must be optional, required or off"}},
+		{"attempts", okta("DAGPASS_RATE_LIMIT_ATTEMPTS=0", "DAGPASS_RATE_LIMIT_WINDOW=0s"), []string{
+			"DAGPASS_RATE_LIMIT_ATTEMPTS must be between 1 and 1000", "DAGPASS_RATE_LIMIT_WINDOW must be between 1s and 24h",
+		}},
+		{"not a number", okta("DAGPASS_RATE_LIMIT_ATTEMPTS=many", "DAGPASS_PASSWORD_LOGIN=no"), []string{
+			"DAGPASS_PASSWORD_LOGIN is not true or false", "DAGPASS_RATE_LIMIT_ATTEMPTS is not a whole number", "DAGPASS_RATE_LIMIT_ATTEMPTS must be between 1 and 1000",
+		}},
+		{"half of a directory", []string{"DAGPASS_LDAP_URLS=ldaps://dc.corp.com"}, []string{"DAGPASS_LDAP_BASE_DN is missing"}},
+		{"the other half of it", []string{"DAGPASS_LDAP_BASE_DN=dc=corp"}, []string{"DAGPASS_LDAP_URLS is missing"}},
+		{"a label and no directory", okta("DAGPASS_LDAP_LABEL=Corp"), []string{"DAGPASS_LDAP_URLS is missing", "DAGPASS_LDAP_BASE_DN is missing"}},
+		{"half an account that searches", ldap("DAGPASS_LDAP_BIND_DN=cn=a"), []string{"DAGPASS_LDAP_BIND_PASSWORD is missing"}},
+		{"its password alone", ldap("DAGPASS_LDAP_BIND_PASSWORD=x"), []string{"DAGPASS_LDAP_BIND_DN is missing"}},
+		{"a directory in the clear", []string{"DAGPASS_LDAP_URLS=ldap://dc.corp.com", "DAGPASS_LDAP_BASE_DN=corp", "DAGPASS_LDAP_USER_FILTER=(uid=x)"}, []string{
+			`DAGPASS_LDAP_*: "ldap://dc.corp.com" must be ldaps, or use StartTLS (plain ldap is for loopback alone)`,
+			`DAGPASS_LDAP_*: base DN: "corp" is no distinguished name`, "DAGPASS_LDAP_*: user filter: {username} is missing",
+		}},
+		{"a directory's switch", ldap("DAGPASS_LDAP_STARTTLS=on"), []string{"DAGPASS_LDAP_STARTTLS is not true or false"}},
+		{"a directory's word", ldap("DAGPASS_LDAP_EMAIL_VERIFIED=true"), []string{"DAGPASS_LDAP_EMAIL_VERIFIED must be required or trusted"}},
+		{"an authority that is no file", ldap("DAGPASS_LDAP_CA=x"), []string{"DAGPASS_LDAP_CA must be given as DAGPASS_LDAP_CA_FILE"}},
+		{"a header's settings and no header", okta("DAGPASS_HEADER_USER=X-User"), []string{"DAGPASS_HEADER_LOGIN is missing"}},
+		{"a proxy nobody knows", []string{"DAGPASS_HEADER_LOGIN=on"}, []string{`DAGPASS_HEADER_LOGIN: "on" is none of iap, cloudflare, dagpass, jwt, alb and plain`}},
+		{"half a proxy", []string{"DAGPASS_HEADER_LOGIN=cloudflare", "DAGPASS_HEADER_USER=X-User"}, []string{
+			"DAGPASS_HEADER_ISSUER is missing; cloudflare needs it", "DAGPASS_HEADER_AUDIENCE is missing; cloudflare needs it",
+			"DAGPASS_HEADER_USER is not read with HEADER_LOGIN=cloudflare",
+		}},
+		{"plain headers from anywhere", []string{"DAGPASS_HEADER_LOGIN=plain", "DAGPASS_HEADER_USER=X-User"}, []string{
+			"DAGPASS_HEADER_FROM is missing; without it anybody could sign in as anybody",
+		}},
+		{"plain headers from almost anywhere", []string{"DAGPASS_HEADER_LOGIN=plain", "DAGPASS_HEADER_USER=X-User", "DAGPASS_HEADER_FROM=0.0.0.0/0,x"}, []string{
+			`DAGPASS_HEADER_FROM: "x" is not an address or a network such as 10.0.0.0/8`, "DAGPASS_HEADER_FROM: 0.0.0.0/0 is too wide; name the proxy's addresses",
+		}},
+		{"groups of a directory and a proxy", ldap(cloudflare("DAGPASS_POLICY=grants: [{ group: data, role: viewer }]")...), []string{
+			`DAGPASS_POLICY: grant 1: group "data" must name its slot, for several providers send groups: ldap, header`,
+		}},
+		{"a grant for local accounts, whose addresses prove nothing", okta("DAGPASS_POLICY=grants: [{ slot: password, email: a@b.c, role: admin }]"), []string{
+			`DAGPASS_POLICY: grant 1: slot "password" is not a configured provider`,
+		}},
 		{"all at once", []string{
 			"DAGPASS_GITHUB_CLIENT_ID=id", "DAGPASS_OIDC_PROVIDERS=okta,okta", "DAGPASS_PUBLIC_URL=http://dagster.corp.com", "DAGPASS_UPSTREAM=ftp://x",
 			"DAGPASS_LOG_LEVEL=loud", "DAGPASS_LITSEN=x", "DAGPASS_SESSION_TTL=x", "DAGPASS_SECRET_KEY=x", "DAGPASS_TRUSTED_PROXIES=x",
@@ -304,6 +379,15 @@ func TestConfigAccepts(t *testing.T) {
 		okta("DAGPASS_SECRET_KEY=" + aKey + ", " + base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, 40))),
 		okta("DAGPASS_LISTEN=:0", "DAGPASS_METRICS_LISTEN=[::1]:9090"),
 		okta("DAGPASS_OIDC_OKTA_ISSUER=http://127.0.0.1:5556/dex"),
+		nil, // local accounts need no provider
+		{"DAGPASS_BOOTSTRAP_ADMIN_USERNAME=boss", "DAGPASS_BOOTSTRAP_ADMIN_PASSWORD=correct horse battery staple"},
+		{"DAGPASS_MFA=required", "DAGPASS_RATE_LIMIT_ATTEMPTS=1", "DAGPASS_RATE_LIMIT_WINDOW=24h"},
+		okta("DAGPASS_PASSWORD_LOGIN=false", "DAGPASS_MFA=off"),
+		ldap("DAGPASS_PASSWORD_LOGIN=false", "DAGPASS_LDAP_BIND_DN=cn=a", "DAGPASS_LDAP_BIND_PASSWORD=b"),
+		{"DAGPASS_LDAP_URLS=ldap://a.corp.com,ldap://b.corp.com", "DAGPASS_LDAP_STARTTLS=true", "DAGPASS_LDAP_BASE_DN=dc=corp,dc=com"},
+		ldap("DAGPASS_POLICY=grants: [{ slot: ldap, group: a, role: admin }]"),
+		okta(cloudflare("DAGPASS_POLICY=grants: [{ slot: header, group: a, role: admin }]")...),
+		{"DAGPASS_HEADER_LOGIN=plain", "DAGPASS_HEADER_USER=X-User", "DAGPASS_HEADER_FROM=10.1.2.3, 10.2.0.0/16"},
 		github("DAGPASS_GITHUB_URL=http://localhost:9000", "DAGPASS_GITHUB_ALLOWED_ORGS=acme,acme/data,*"),
 		okta("DAGPASS_DEFAULT_ROLE=none", "DAGPASS_TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.1,fd00::/8"),
 		okta("DAGPASS_DEFAULT_ROLE=operator", "DAGPASS_POLICY=roles: { operator: { extends: viewer } }"),
@@ -431,7 +515,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		},
 	}
 	names := append(secretNames(reflect.TypeFor[Config](), ""), secretNames(reflect.TypeFor[OIDCConfig](), "OIDC_OKTA_")...)
-	if len(names) != 6 {
+	if len(names) != 8 {
 		t.Errorf("secrets are %v", names)
 	}
 	for _, name := range names {
@@ -560,6 +644,15 @@ func TestWhoGetsIn(t *testing.T) {
 		{github("DAGPASS_GITHUB_URL=https://github.corp.com"), "whoever the provider vouches for."},
 		{github("DAGPASS_GITHUB_ALLOWED_ORGS=Acme,acme/Data"), "people in the organisation or team acme or acme/data."},
 		{github("DAGPASS_GITHUB_ALLOWED_ORGS=*"), "WARNING: anybody in the world with an account there."},
+		{ldap(), "whoever the provider vouches for."},
+		{ldap("DAGPASS_LDAP_ALLOWED_GROUPS=data"), "people in the group data."},
+		{ldap("DAGPASS_LDAP_EMAIL_VERIFIED=trusted", "DAGPASS_LDAP_ALLOWED_EMAILS=a@b.c"), "people with a verified address of a@b.c."},
+		{cloudflare(), "whoever the provider vouches for."},
+		{cloudflare("DAGPASS_HEADER_ALLOWED_DOMAINS=corp.com", "DAGPASS_HEADER_ALLOWED_GROUPS=data"), "people with a verified address of @corp.com and in the group data."},
+		{[]string{
+			"DAGPASS_HEADER_LOGIN=jwt", "DAGPASS_HEADER_ISSUER=https://accounts.google.com", "DAGPASS_HEADER_AUDIENCE=x",
+			"DAGPASS_HEADER_ASSERTION=X-Jwt", "DAGPASS_HEADER_KEYS_URL=https://www.googleapis.com/oauth2/v3/certs",
+		}, onlyNamed},
 	} {
 		c := mustLoad(t, tt.environ, "")
 		if got := c.providers()[0].whoGetsIn(c.DefaultRole); got != tt.want {

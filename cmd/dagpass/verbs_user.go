@@ -208,8 +208,16 @@ func (v userSetPasswordVerb) Run(ctx context.Context, env environment, io stdio)
 		if err == nil {
 			fmt.Fprintf(io.Out, "the password is set; %s\n", sessionsEnded(ended))
 		}
-		return err
+		return noAccount(u, err)
 	})
+}
+
+// noAccount says what is not there, of somebody who signs in at a provider alone.
+func noAccount(u models.User, err error) error {
+	if errors.Is(err, models.ErrNotFound) {
+		return fmt.Errorf("%q has no local account, and so no password", u.Label())
+	}
+	return err
 }
 
 func sessionsEnded(n int64) string {
@@ -272,9 +280,15 @@ func printLink(ctx context.Context, s *identity.Service, u models.User, purpose 
 	if s.Site.URL.Port() == "0" {
 		return usagef("the server's port is chosen at its start, so that nobody knows the link's address; set %sPUBLIC_URL", prefix)
 	}
+	if u.Disabled() {
+		return fmt.Errorf("%q is disabled; a link would let nobody in", u.Label())
+	}
+	if purpose == models.LinkPassword && !s.PasswordLogin {
+		return errNoAccounts
+	}
 	address, err := s.MakeLink(ctx, u.ID, purpose)
 	if err != nil {
-		return err
+		return noAccount(u, err)
 	}
 	fmt.Fprintln(io.Out, address)
 	_, err = fmt.Fprintln(io.Err, linkWords(purpose, u))
