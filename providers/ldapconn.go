@@ -61,7 +61,7 @@ func (c *ldapConn) secure(ctx context.Context, startTLS bool, config *tls.Config
 	}
 	err := c.do(ctx, func() error { return c.conn.StartTLS(config) })
 	if err != nil {
-		return fmt.Errorf("StartTLS: %v", err) //nolint:errorlint // whatever the server says, it is none that can be used
+		return fmt.Errorf("StartTLS: %v", err) //nolint:errorlint // said() must not take the refusal for an answer to a bind
 	}
 	return nil
 }

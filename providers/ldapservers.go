@@ -98,7 +98,7 @@ func (s *ldapServers) introduce(ctx context.Context, c *ldapConn) error {
 	}
 	err := c.bind(ctx, s.cfg.BindDN, s.cfg.BindPassword)
 	if said(err) {
-		err = outage(ReasonDirectorySays, "bind as %s: %v", s.cfg.BindDN, err) // %v: it is no answer to the search
+		err = outage(ReasonDirectorySays, "bind as %s: %v", s.cfg.BindDN, err) //nolint:errorlint // said() must not take it for an answer to the search
 		s.rest(c.server, err)
 	}
 	return err

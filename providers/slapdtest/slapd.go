@@ -1,6 +1,7 @@
 package slapdtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -170,7 +171,7 @@ func (s *Server) awaitReady(ports []string, limit time.Duration) error {
 
 func answers(ports []string) bool {
 	for _, port := range ports {
-		conn, err := net.DialTimeout("tcp", port, time.Second)
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", port)
 		if err != nil {
 			return false
 		}
