@@ -20,12 +20,16 @@ type pass struct {
 }
 
 // admit is the one door, for a request and for each operation on a socket: it
-// decides for the principal of the context, and records before it answers.
+// decides for the principal of the context, and records before it answers. What
+// roles allow may take a recent proof of who asks besides.
 func (p *Proxy) admit(ctx context.Context, w wish) (*pass, *refusal) {
 	who := models.PrincipalOf(ctx)
 	v := w.decide(who)
 	if !v.Allowed && !p.suspends(w, who) {
 		return nil, p.turnAway(ctx, w, v, "", notAllowed(w, v))
+	}
+	if unproven, ok := w.stepUp(v, func(perm policy.Permission) bool { return p.StepUp(who, perm) }); !ok {
+		return nil, p.turnAway(ctx, w, unproven, "", confirmFirst(w, p.Site.Link("/auth/confirm")))
 	}
 	if err := p.recordAllowed(ctx, w, v); err != nil {
 		return nil, notRecorded(err)
@@ -34,7 +38,8 @@ func (p *Proxy) admit(ctx context.Context, w wish) (*pass, *refusal) {
 }
 
 // suspends tells whether a refusal is noted only. Monitor mode suspends what
-// roles decide for people who are signed in, and nothing else.
+// roles decide for people who are signed in, and nothing else: not that they
+// have to prove who they are.
 func (p *Proxy) suspends(w wish, who *models.Principal) bool {
 	return p.Monitor && who != nil && w.judged()
 }

@@ -58,6 +58,8 @@ type judgement struct {
 	// unplaced tells of a refusal that may come from nothing but that Dagster did
 	// not tell the code location when it was asked.
 	unplaced bool
+	// unproven tells of a refusal for want of a recent proof of who asks.
+	unproven bool
 }
 
 // decide holds everything that the wish needs against the person's access. One
@@ -87,7 +89,37 @@ func (w wish) decide(who *models.Principal) verdict {
 
 func decideDeed(access policy.Access, deed dagster.Deed) judgement {
 	d := decideAll(access, deed.Needs)
-	return judgement{d, deed.Err != nil && !d.Allowed && d.Location == "" && access.Anywhere(d.Permission)}
+	unplaced := deed.Err != nil && !d.Allowed && d.Location == "" && access.Anywhere(d.Permission)
+	return judgement{Decision: d, unplaced: unplaced}
+}
+
+// stepUp refuses whatever of the wish takes a recent proof that is lacking. It
+// looks at every want, also at those that monitor mode lets pass: whatever goes
+// on has been proved.
+func (w wish) stepUp(v verdict, lacking func(policy.Permission) bool) (refused verdict, ok bool) {
+	first, found := unproven(w.wants(), lacking)
+	for i, deed := range w.deeds {
+		own, lacks := unproven(deed.Needs, lacking)
+		if !lacks {
+			continue
+		}
+		v.deeds[i] = own
+		if !found {
+			first, found = own, true
+		}
+	}
+	if found {
+		v.judgement = first
+	}
+	return v, !found
+}
+
+func unproven(wants []policy.Want, lacking func(policy.Permission) bool) (j judgement, found bool) {
+	i := slices.IndexFunc(wants, func(want policy.Want) bool { return lacking(want.Permission) })
+	if i < 0 {
+		return judgement{}, false
+	}
+	return judgement{Decision: policy.Decision{Want: wants[i], Rule: "step_up"}, unproven: true}, true
 }
 
 // wants is what the wish takes whatever it changes.

@@ -15,8 +15,9 @@
 // principal's access and records it: a mutation, allowed or refused, and every
 // refusal is in the audit trail before anything goes on, and what cannot be
 // recorded does not go on. Only admit makes a [pass], and nothing is forwarded
-// without one. A change of which nobody said what it takes is refused. In
-// monitor mode what roles decide is recorded and goes on; nothing else changes.
+// without one. A change of which nobody said what it takes is refused. What the
+// policy wants a recent proof for is refused where there is none. In monitor
+// mode what roles decide is recorded and goes on; nothing else changes.
 //
 // The answer to a mutation is read for what became of it and recorded, whether
 // or not somebody still waits for it.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dagpass/dagpass/dagster"
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 )
 
 // Config is what a Proxy stands on. Every function is needed.
@@ -31,6 +32,9 @@ type Config struct {
 	Record func(ctx context.Context, events ...models.Event) error
 	// RunLabel is what the runs that somebody launches are tagged with.
 	RunLabel func(p *models.Principal) string
+	// StepUp tells whether somebody has to prove again who they are before they
+	// use a permission.
+	StepUp func(p *models.Principal, perm policy.Permission) bool
 	// Monitor suspends what roles decide for people who are signed in: a refusal
 	// is recorded and goes on.
 	Monitor bool

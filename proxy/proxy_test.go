@@ -43,6 +43,9 @@ type house struct {
 	broken   error           // of the audit trail
 	ended    map[string]bool
 	roles    map[string]policy.Role
+	// stepUp is what takes a recent proof, proven who gave one.
+	stepUp []policy.Permission
+	proven map[string]bool
 	// returned gets a value whenever the proxy has finished a request.
 	returned chan struct{}
 }
@@ -59,7 +62,7 @@ func newHouse(t testing.TB, prefix string, change func(*Config)) *house {
 // newHouseAt starts a house in front of any upstream.
 func newHouseAt(t testing.TB, prefix, upstream string, change func(*Config)) *house {
 	t.Helper()
-	h := &house{t: t, ended: map[string]bool{}, roles: map[string]policy.Role{}, returned: make(chan struct{}, 1024)}
+	h := &house{t: t, ended: map[string]bool{}, roles: map[string]policy.Role{}, proven: map[string]bool{}, returned: make(chan struct{}, 1024)}
 	h.front = httptest.NewUnstartedServer(h)
 	at, err := ParseUpstream(upstream)
 	if err != nil {
@@ -69,6 +72,9 @@ func newHouseAt(t testing.TB, prefix, upstream string, change func(*Config)) *ho
 		Site:     models.Site{URL: &url.URL{Scheme: "http", Host: h.front.Listener.Addr().String(), Path: prefix}},
 		Upstream: at, Sign: sign, Alive: h.alive, Touch: h.touch, Record: h.record,
 		RunLabel: func(p *models.Principal) string { return p.User.Email }, CountUnclassified: h.countUnknown,
+		StepUp: func(p *models.Principal, perm policy.Permission) bool {
+			return !h.proven[p.User.ID] && slices.Contains(h.stepUp, perm)
+		},
 		LoginURL: func(next string) string { return prefix + "/auth/login?next=" + url.QueryEscape(next) },
 		Problem:  problem, Observe: h.observe, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}

@@ -15,6 +15,8 @@ const (
 	// locationUnknown marks what may have been allowed at the code location that
 	// Dagster did not tell.
 	locationUnknown = "location_unknown"
+	// stepUpRequired marks what takes a recent proof of who asks.
+	stepUpRequired = "step_up_required"
 	// refusedTogether marks what would have been allowed had it come alone.
 	refusedTogether = "refused_together"
 )
@@ -56,6 +58,8 @@ func (p *Proxy) recordRefused(ctx context.Context, w wish, v verdict, reason str
 		case reason != "":
 		case all[i].Allowed:
 			all[i].reason = refusedTogether
+		case all[i].unproven:
+			all[i].reason = stepUpRequired
 		case all[i].unplaced:
 			all[i].reason = locationUnknown
 		default:

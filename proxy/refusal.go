@@ -78,6 +78,15 @@ func notAllowed(w wish, v verdict) *refusal {
 	}
 }
 
+// confirmFirst refuses what takes a recent proof, and says where to give it.
+func confirmFirst(w wish, address string) *refusal {
+	return &refusal{
+		outcome: outcomeRefused, status: http.StatusForbidden, call: w.call,
+		code: stepUpRequired, title: "Please confirm that it is you",
+		message: "Please confirm that it is you: open " + address + " in another tab, then try again.",
+	}
+}
+
 // missing says what would have been enough, and where.
 func missing(v verdict) string {
 	switch {

@@ -166,6 +166,7 @@ func (a *app) newProxy(pages *handlers.Pages) (*proxy.Proxy, error) {
 		Site: a.site, Upstream: a.cfg.upstream,
 		Sign: a.identity.Assertion, Alive: a.identity.Still, Touch: a.identity.Touch, Record: a.identity.Record,
 		RunLabel:          func(p *models.Principal) string { return a.identity.RunLabel(identity.Label(a.cfg.RunLabel), p) },
+		StepUp:            a.identity.MustConfirm,
 		Monitor:           !a.cfg.Enforce,
 		ALBHeaders:        a.cfg.ALBHeaders,
 		LoginURL:          func(next string) string { return a.site.Prefix() + "/auth/login?next=" + url.QueryEscape(next) },
