@@ -78,12 +78,14 @@ func TestFilesAskNothingOfOtherHosts(t *testing.T) {
 	}
 }
 
-// What people are called comes from elsewhere: the script in Dagster's page
-// makes text of it, never markup.
-func TestScriptMakesNoMarkup(t *testing.T) {
+// What people are called comes from elsewhere: our scripts make text of it, never
+// markup.
+func TestScriptsMakeNoMarkup(t *testing.T) {
 	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|srcdoc|eval|Function\(`)
-	if found := forbidden.FindString(content(t, "menu.js")); found != "" {
-		t.Errorf("menu.js holds %q", found)
+	for _, name := range []string{"menu.js", "passkey.js", "form.js"} {
+		if found := forbidden.FindString(content(t, name)); found != "" {
+			t.Errorf("%s holds %q", name, found)
+		}
 	}
 }
 

@@ -379,7 +379,7 @@ func accountSessions(p Account) templ.Component {
 			templ_7745c5c3_Var15 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<section class=\"card section\" aria-labelledby=\"sessions\"><h2 id=\"sessions\" class=\"text-base font-semibold\">Sessions</h2><p class=\"mt-1 text-muted-foreground\">Browsers in which you are signed in. End those that you do not know, and then change your password.</p><ul class=\"rows\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<section class=\"card section\" aria-labelledby=\"sessions\"><h2 id=\"sessions\" class=\"text-base font-semibold\">Sessions</h2><p class=\"mt-1 text-muted-foreground\">Browsers in which you are signed in. End those that you do not know, and tell your administrator.</p><ul class=\"rows\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

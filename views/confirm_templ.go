@@ -101,7 +101,7 @@ func confirmPage(p Confirm) templ.Component {
 				}
 				templ_7745c5c3_Err = field(input{
 					ID: "password", Name: "password", Type: "password", Label: "Password", Wrong: p.Wrong["password"],
-					Autocomplete: "current-password", Plain: true, Focus: !p.Code,
+					Autocomplete: "current-password", Plain: true, Focus: !p.Code && !p.Wrong.atRecovery(),
 				}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -122,7 +122,7 @@ func confirmPage(p Confirm) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = codeForm(p.Site, "/auth/confirm", p.Next, p.Wrong["code"]).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = codeForm(p.Site, "/auth/confirm", p.Next, p.Wrong).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -198,7 +198,7 @@ func confirmPage(p Confirm) templ.Component {
 				}
 			}
 			if p.Recovery {
-				templ_7745c5c3_Err = recoveryForm(p.Site, "/auth/confirm", p.Next, p.Wrong["recovery"], false).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = recoveryForm(p.Site, "/auth/confirm", p.Next, p.Wrong, false).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

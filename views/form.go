@@ -57,6 +57,9 @@ func (w Wrong) title(title string) string {
 	return title
 }
 
+// atRecovery tells that a recovery code was tried: the page goes on there.
+func (w Wrong) atRecovery() bool { return w["recovery"] != "" && w["code"] == "" }
+
 // codeField takes the code of an authenticator app.
 func codeField(wrong string, focus bool) input {
 	return input{

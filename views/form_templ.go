@@ -681,7 +681,7 @@ func passkeyButton(s Site, k passkey) templ.Component {
 
 // recoveryForm takes a recovery code. It is a form of its own: a telephone shows
 // digits alone for the code of an app, and these have letters.
-func recoveryForm(s Site, at, next, wrong string, only bool) templ.Component {
+func recoveryForm(s Site, at, next string, wrong Wrong, only bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -706,7 +706,7 @@ func recoveryForm(s Site, at, next, wrong string, only bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if only || wrong != "" {
+		if only || wrong["recovery"] != "" {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 52, " open")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -743,7 +743,7 @@ func recoveryForm(s Site, at, next, wrong string, only bool) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		templ_7745c5c3_Err = field(input{
-			ID: "recovery", Name: "code", Label: "Recovery code", Autocomplete: "off", Plain: true, Wrong: wrong, Focus: wrong != "",
+			ID: "recovery", Name: "code", Label: "Recovery code", Autocomplete: "off", Plain: true, Wrong: wrong["recovery"], Focus: wrong.atRecovery(),
 			Hint: "One of those that you kept when you set up your second factor. Each works once.",
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
@@ -758,7 +758,7 @@ func recoveryForm(s Site, at, next, wrong string, only bool) templ.Component {
 }
 
 // codeForm takes the code of an authenticator app.
-func codeForm(s Site, at, next, wrong string) templ.Component {
+func codeForm(s Site, at, next string, wrong Wrong) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -809,7 +809,7 @@ func codeForm(s Site, at, next, wrong string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = field(codeField(wrong, true)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field(codeField(wrong["code"], !wrong.atRecovery())).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

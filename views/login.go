@@ -2,6 +2,7 @@ package views
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 )
 
@@ -25,25 +26,28 @@ func (p Login) forms() []loginForm {
 		all = append(all, loginForm{SignInForm: local})
 	}
 	for i := range all {
-		f := &all[i]
-		f.Number, f.Main = i, i == 0 && len(p.Providers) != 1
-		f.Focus = len(f.Wrong) > 0 || (i == 0 && len(p.Providers) == 0 && !p.wrong())
+		all[i].Number, all[i].Main = i, i == 0 && len(p.Providers) != 1
+	}
+	if begins := begin(all); begins >= 0 && (len(p.Providers) == 0 || len(all[begins].Wrong) > 0) {
+		all[begins].Focus = true
 	}
 	return all
 }
 
-// wrong tells that one of the forms came back.
-func (p Login) wrong() bool {
-	wrong := p.Password != nil && len(p.Password.Wrong) > 0
-	for _, d := range p.Directories {
-		wrong = wrong || len(d.Wrong) > 0
+// begin finds the form that came back, else the first that is there.
+func begin(all []loginForm) int {
+	if i := slices.IndexFunc(all, func(f loginForm) bool { return len(f.Wrong) > 0 }); i >= 0 {
+		return i
 	}
-	return wrong
+	return slices.IndexFunc(all, func(f loginForm) bool { return !f.Down })
 }
 
+// title tells the news of the form that came back.
 func (p Login) title() string {
-	if p.wrong() {
-		return Wrong{"": ""}.title("Sign in")
+	for _, f := range p.forms() {
+		if len(f.Wrong) > 0 {
+			return f.Wrong.title("Sign in")
+		}
 	}
 	return "Sign in"
 }

@@ -20,7 +20,8 @@ import (
 // Content-Security-Policy, or left out for readers who cannot see.
 func TestPagesHoldNothingForbidden(t *testing.T) {
 	for _, c := range []struct{ why, selector string }{
-		{"a script: pages work without", "script"},
+		{"a script of its own", "script:not([src]), script:not(:empty)"},
+		{"a script that the page waits for", "script:not([defer])"},
 		{"an inline style sheet", "style"},
 		{"an inline style", "[style]"},
 		{"a changed base address", "base"},
@@ -29,6 +30,11 @@ func TestPagesHoldNothingForbidden(t *testing.T) {
 		{"a drawing that is neither named nor hidden", "svg:not([aria-hidden=true]):not([role=img])"},
 		{"a form that does not post", "form:not([method=post])"},
 		{"a form elsewhere", `form:not([action^="/"])`},
+		{"a secret that was typed", "input[type=password][value], input[autocomplete=one-time-code][value]"},
+		{"a passkey's button that shows without its script", "[data-passkey-block]:not([hidden]), [data-reveal]:not([hidden])"},
+		{"a passkey's button outside of its block", "[data-passkey]:not([data-passkey-block] *)"},
+		{"a field that no password manager knows", "input:not([type=hidden]):not([autocomplete])"},
+		{"a password that is neither old nor new", "input[type=password]:not([autocomplete=current-password]):not([autocomplete=new-password])"},
 		{"a field that a label cannot name", "input:not([type=hidden]):not([id]), select:not([id]), textarea:not([id])"},
 		{"a button without a type", "button:not([type])"},
 		{"a hidden order of tabs", `[tabindex]:not([tabindex="0"]):not([tabindex="-1"])`},
@@ -81,7 +87,7 @@ func TestPagesStayWithinTheSite(t *testing.T) {
 
 func TestPagesFetchWhatIsServed(t *testing.T) {
 	for name, page := range pages(t) {
-		page.Find("link[href], img[src]").Each(func(_ int, s *goquery.Selection) {
+		page.Find("link[href], img[src], script[src]").Each(func(_ int, s *goquery.Selection) {
 			address := strings.TrimPrefix(s.AttrOr("href", s.AttrOr("src", "")), "/dagster")
 			if _, _, ok := assets.Open(address); !ok {
 				t.Errorf("%s fetches %q", name, address)
@@ -111,10 +117,69 @@ func TestIdentifiersAreUniqueAndFound(t *testing.T) {
 		if slices.Sort(ids); len(slices.Compact(slices.Clone(ids))) != len(ids) {
 			t.Errorf("%s: an id stands twice in %q", name, ids)
 		}
-		page.Find("[aria-describedby], [aria-labelledby], label[for]").Each(func(_ int, s *goquery.Selection) {
-			id := s.AttrOr("aria-describedby", s.AttrOr("aria-labelledby", s.AttrOr("for", "")))
+		for _, id := range named(page) {
 			if !slices.Contains(ids, id) {
 				t.Errorf("%s: nothing has the id %q", name, id)
+			}
+		}
+	}
+}
+
+// named lists the ids that a page's attributes speak of.
+func named(page *goquery.Document) (ids []string) {
+	for _, attr := range []string{"aria-describedby", "aria-labelledby", "for", "data-reveal", "data-said", "data-name-field"} {
+		page.Find("[" + attr + "]").Each(func(_ int, s *goquery.Selection) {
+			ids = append(ids, strings.Fields(s.AttrOr(attr, ""))...)
+		})
+	}
+	return ids
+}
+
+// Every field is named by a label, and what is wrong with it is said by what it
+// is described by: colour alone would not do.
+func TestFieldsSayWhatTheyAre(t *testing.T) {
+	for name, page := range pages(t) {
+		page.Find("input:not([type=hidden])").Each(func(_ int, s *goquery.Selection) {
+			id := s.AttrOr("id", "")
+			if text(page.Find("label").FilterFunction(func(_ int, l *goquery.Selection) bool { return l.AttrOr("for", "") == id })) == "" {
+				t.Errorf("%s: no label names %s", name, outer(s))
+			}
+			wrong := text(page.Find("#" + id + "-wrong"))
+			_, invalid := s.Attr("aria-invalid")
+			if described := strings.Contains(s.AttrOr("aria-describedby", ""), id+"-wrong"); (wrong != "") != invalid || invalid != described {
+				t.Errorf("%s: %q is wrong, but %s", name, wrong, outer(s))
+			}
+		})
+	}
+}
+
+// Without a script a form is sent by its own button alone, and a page begins in
+// one place.
+func TestFormsCanBeSent(t *testing.T) {
+	for name, page := range pages(t) {
+		page.Find("form").Each(func(_ int, s *goquery.Selection) {
+			if n := s.Find("button[type=submit]").Length(); n != 1 {
+				t.Errorf("%s: %d ways to send %s", name, n, outer(s))
+			}
+		})
+		if n := page.Find("[autofocus]").Length(); n > 1 {
+			t.Errorf("%s begins in %d places", name, n)
+		}
+	}
+}
+
+// The scripts find what they need, and pages without that do not load them.
+func TestScriptsAreWhereTheyAreNeeded(t *testing.T) {
+	for name, page := range pages(t) {
+		for script, needs := range map[string]string{"passkey": "[data-passkey]", "form": "[data-reveal], [data-copy]"} {
+			loaded, needed := page.Find("script[src*='/"+script+"-']").Length(), page.Find(needs).Length()
+			if loaded > 1 || (loaded == 1) != (needed > 0) {
+				t.Errorf("%s loads %s.js %d times for %d buttons", name, script, loaded, needed)
+			}
+		}
+		page.Find("[data-passkey-block]").Each(func(_ int, s *goquery.Selection) {
+			if s.Find("[data-passkey][data-begin][data-finish]").Length() != 1 || s.Find("p[role=alert]:empty").Length() != 1 {
+				t.Errorf("%s: the script will not understand %s", name, outer(s))
 			}
 		})
 	}
@@ -157,10 +222,25 @@ func FuzzText(f *testing.F) {
 // crowd has the text in every place of a page that holds foreign text.
 func crowd(said string) templ.Component {
 	said = "x" + said
+	wrong := views.Wrong{"": said, "token": said, "username": said, "name": said, "email": said, "old_password": said, "password": said, "code": said, "recovery": said}
+	buttons := []views.ProviderButton{{Slot: said, Label: said, Type: said, Href: said}, {Slot: said, Label: said, Down: true}}
+	form := views.SignInForm{Slot: said, Label: said, Username: said, Wrong: wrong}
 	return templ.Join(
-		views.Login{Providers: []views.ProviderButton{{Slot: said, Label: said, Type: said, Href: said}, {Slot: said, Label: said, Down: true}}}.Component(),
+		views.Login{Next: said, Providers: buttons, Passkeys: true, Password: &form, Directories: []views.SignInForm{form, {Label: said, Down: true}}}.Component(),
 		views.Problem{Title: said, Message: said, Reference: said, Action: said, ActionHref: said, SignedInAs: said}.Component(),
-		views.Account{Name: said, Email: said, Groups: []string{said}, Sessions: []views.AccountSession{{Device: said}}}.Component(),
+		views.Setup{Username: said, FullName: said, Email: said, Wrong: wrong}.Component(),
+		views.Link{Token: said, User: said, Username: said, NewPassword: true, Wrong: wrong}.Component(),
+		views.SecondFactor{User: said, Next: said, Code: true, Passkey: true, Recovery: true, Wrong: wrong}.Component(),
+		views.Enrol{User: said, Next: said, Passkeys: true, PasskeyName: said}.Component(),
+		views.TOTPOffer{Secret: said, URL: "otpauth://totp/x", Sealed: said, FactorName: said, Next: said, Wrong: wrong}.Component(),
+		views.RecoveryCodes{Codes: []string{said}, Continue: said}.Component(),
+		views.Confirm{User: said, Username: said, Next: said, Password: true, Code: true, Passkey: true, Recovery: true, Provider: said, Wrong: wrong}.Component(),
+		views.Account{
+			Name: said, Email: said, Groups: []string{said}, Sessions: []views.AccountSession{{ID: said, Device: said}}, Notice: said,
+			Password: &views.PasswordForm{Username: said, Has: true, Wrong: wrong}, LinkTo: buttons,
+			Factors: &views.Factors{List: []views.Factor{{ID: said, Kind: said, Name: said}}, Passkeys: true, PasskeyName: said},
+			Linked:  []views.LinkedAccount{{ID: said, Provider: said, Type: said, Who: said, Removable: true}},
+		}.Component(),
 	)
 }
 
@@ -210,9 +290,11 @@ func parse(t *testing.T, c templ.Component) *goquery.Document {
 
 // addresses lists what the page links to, fetches or posts to.
 func addresses(page *goquery.Document) []string {
-	return page.Find("[href], [src], [action]").Map(func(_ int, s *goquery.Selection) string {
-		return s.AttrOr("href", s.AttrOr("src", s.AttrOr("action", "")))
-	})
+	var all []string
+	for _, attr := range []string{"href", "src", "action", "data-begin", "data-finish"} {
+		page.Find("[" + attr + "]").Each(func(_ int, s *goquery.Selection) { all = append(all, s.AttrOr(attr, "")) })
+	}
+	return all
 }
 
 // text is what a reader sees, with its white space folded.

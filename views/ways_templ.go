@@ -242,7 +242,7 @@ func accountFactors(s Site, f Factors) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<div class=\"mt-5 grid gap-4 border-t pt-5 sm:grid-cols-2\"><div class=\"choice\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<div class=\"mt-5 grid gap-4 border-t pt-5 sm:grid-cols-2 sm:items-start\"><div class=\"choice\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
