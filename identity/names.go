@@ -8,6 +8,8 @@ import (
 	"golang.org/x/net/idna"
 	"golang.org/x/text/secure/precis"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/dagpass/dagpass/providers"
 )
 
 // What names may be, in characters; what addresses may be, in bytes (RFC 5321
@@ -121,8 +123,8 @@ func sameAddress(username, key string) bool {
 }
 
 // nameKey is a name at a directory as its attempts are counted: directories do
-// not tell case apart.
+// not tell case apart, and what stands before a backslash is not looked at.
 func nameKey(typed string) string {
-	key, _ := lower(strings.TrimSpace(typed))
+	key, _ := lower(providers.BareName(typed))
 	return key
 }

@@ -161,7 +161,7 @@ func (l *LDAP) askKind(ctx context.Context) (ldapKind, error) {
 // SignIn implements Directory. The name may be a bare one, an e-mail address,
 // user@domain of Active Directory, or DOMAIN\user.
 func (l *LDAP) SignIn(ctx context.Context, username, password string) (Claim, error) {
-	name := bareName(username)
+	name := BareName(username)
 	if !typable(name) {
 		return Claim{}, refused(ReasonUnknownName, "a name that no entry can have")
 	}
@@ -201,10 +201,11 @@ func (l *LDAP) signIn(ctx context.Context, name, password string) (Claim, error)
 	return l.claim(kind, person, groups)
 }
 
-// bareName leaves out what stands before a backslash. The NetBIOS name of a
-// domain is not in the entry, so it says nothing: OTHER\alice is alice here,
-// and her password decides.
-func bareName(username string) string {
+// BareName is what a directory is asked for. It leaves out what stands before a
+// backslash: the NetBIOS name of a domain is not in the entry, so that it says
+// nothing. OTHER\alice is alice here, her password decides, and failed attempts
+// count as hers.
+func BareName(username string) string {
 	if _, name, cut := strings.Cut(username, `\`); cut {
 		username = name
 	}
@@ -243,7 +244,25 @@ func (l *LDAP) find(ctx context.Context, kind ldapKind, name string) (*ldap.Entr
 	if dn, err := ldap.ParseDN(found[0].DN); err != nil || !l.base.AncestorOfFold(dn) {
 		return nil, refused(ReasonEntry, "the directory answers with an entry that is not below the base: %.256q", found[0].DN)
 	}
+	if l.cfg.UserFilter == "" && !named(found[0], name) {
+		return nil, errNoEntry
+	}
 	return found[0], nil
+}
+
+// named holds a name against the entry that it found, for directories compare
+// loosely: OpenLDAP leaves out blanks, Active Directory accents and what is not
+// seen. Were all those ways to write a name accepted, failed attempts could be
+// spread over them.
+func named(person *ldap.Entry, name string) bool {
+	for _, attribute := range []string{"uid", "sAMAccountName", "userPrincipalName", "mail"} {
+		for _, value := range person.GetEqualFoldAttributeValues(attribute) {
+			if strings.ToLower(value) == strings.ToLower(name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // bindNobody binds as an entry that cannot be there, so that a name nobody has

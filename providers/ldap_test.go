@@ -148,8 +148,10 @@ func TestLDAPClaim(t *testing.T) {
 
 func TestLDAPNames(t *testing.T) {
 	s := wonderland(t, slapdtest.Options{})
-	s.LDIF(t, person("uid=bob,ou=people,"+slapdtest.Base, "mail: alice"))
+	s.LDIF(t, person("uid=bob,ou=people,"+slapdtest.Base, "mail: alice")+person("uid=white rabbit,ou=people,"+slapdtest.Base))
 	l := newLDAP(t, s)
+	admits(t, l, `EXAMPLE\White Rabbit`)
+	refuses(t, l, "white  rabbit", alicePassword, "unknown_name") // which slapd finds
 	subject := admits(t, l, "alice").Subject
 	for _, name := range []string{"ALICE", " alice ", "alice@example.org", "Alice@Example.ORG", `EXAMPLE\alice`, `other\alice@example.org`} {
 		if got := admits(t, l, name).Subject; got != subject {

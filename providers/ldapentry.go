@@ -16,7 +16,7 @@ import (
 var lastingIDs = []string{"entryUUID", "ipaUniqueID", "nsUniqueId"}
 
 var personAttributes = append([]string{
-	"objectGUID", "uid", "sAMAccountName", "mail", "displayName", "cn", "memberOf",
+	"objectGUID", "uid", "sAMAccountName", "userPrincipalName", "mail", "displayName", "cn", "memberOf",
 }, lastingIDs...)
 
 // claim says what the directory says of an entry. A name that was given to
