@@ -114,7 +114,7 @@
     block.hidden = false;
     button.addEventListener("click", (event) => {
       event.preventDefault();
-      if (button.ariaBusy === "true") return;
+      if (button.ariaBusy === "true" || !button.form.reportValidity()) return;
       button.ariaBusy = "true";
       alert.textContent = "";
       go(button)
