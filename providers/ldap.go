@@ -255,9 +255,10 @@ func (l *LDAP) find(ctx context.Context, kind ldapKind, name string) (*ldap.Entr
 // seen. Were all those ways to write a name accepted, failed attempts could be
 // spread over them.
 func named(person *ldap.Entry, name string) bool {
+	lower := strings.ToLower(name) // as attempts are counted; EqualFold takes ſ for s
 	for _, attribute := range []string{"uid", "sAMAccountName", "userPrincipalName", "mail"} {
 		for _, value := range person.GetEqualFoldAttributeValues(attribute) {
-			if strings.ToLower(value) == strings.ToLower(name) {
+			if strings.ToLower(value) == lower {
 				return true
 			}
 		}
