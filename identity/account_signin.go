@@ -67,15 +67,22 @@ func (s *Service) judgePassword(ctx context.Context, account string, c models.Cr
 	}
 	hash, wrong := s.hashOf(c)
 	ok, err := s.hasher.matches(ctx, hash, password)
-	if err != nil {
-		worked(ctx) // it was not judged
+	if err != nil { // it stays counted: else a crowd would be a way round the count
 		return s.refuseSignIn(ctx, models.LocalSlot, "busy", ErrBusy, err)
 	}
 	if !ok {
-		return s.refuseSignIn(ctx, models.LocalSlot, wrong, ErrWrongPassword, nil)
+		return s.refuseSignIn(ctx, models.LocalSlot, wrong, ErrWrongPassword, whose(c, errors.New(wrong)))
 	}
 	worked(ctx)
 	return nil
+}
+
+// whose is of, for a credential that may be nobody's.
+func whose(c models.Credential, err error) error {
+	if c.UserID == "" {
+		return err
+	}
+	return of(c.UserID, err)
 }
 
 // hashOf is what a password is held against, and the reason if it is wrong.
@@ -174,23 +181,24 @@ func (s *Service) SignInDirectory(ctx context.Context, slot, username, password 
 	return s.admit(ctx, slot, models.MethodDirectory, claim, e)
 }
 
-// askDirectory has a directory judge a password. That it cannot is no failure of
-// the person.
-func (s *Service) askDirectory(ctx context.Context, d providers.Directory, slot, username, password string) (providers.Claim, error) {
-	worked, err := s.try(ctx, "password", "slot:"+slot+":"+nameKey(username))
-	if err != nil {
-		return providers.Claim{}, err
+// askDirectory has a directory judge a password. Where it is down nothing is
+// counted; what it cannot answer in between is.
+func (s *Service) askDirectory(ctx context.Context, d providers.Directory, slot, username, password string) (claim providers.Claim, err error) {
+	if err := d.Ready(ctx); err != nil {
+		reason, _ := fromProvider(err)
+		return claim, s.refuseSignIn(ctx, slot, reason, ErrProviderFailed, err)
 	}
-	claim, err := d.SignIn(ctx, username, password)
-	if err == nil {
+	worked, err := s.try(ctx, "directory", "slot:"+slot+":"+nameKey(username))
+	if err != nil {
+		return claim, err
+	}
+	if claim, err = d.SignIn(ctx, username, password); err == nil {
 		worked(ctx)
 		return claim, nil
 	}
 	reason, public := fromProvider(err)
-	if public.Kind == models.KindOutage {
-		worked(ctx)
-	} else {
+	if public.Kind != models.KindOutage {
 		public = ErrWrongPassword
 	}
-	return claim, s.refuseSignIn(ctx, slot, reason, public, err)
+	return providers.Claim{}, s.refuseSignIn(ctx, slot, reason, public, err)
 }

@@ -87,6 +87,7 @@ func (f *folder) admitStranger(e models.Event, now time.Time) bool {
 		}
 	}
 	e.Target = nil // they may be about many
+	e.Target = nil // the others may be about somebody else
 	return f.fold(from+" "+e.Event+" "+e.Outcome+" "+e.Reason, now).count(e)
 }
 

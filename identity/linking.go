@@ -131,11 +131,11 @@ func (s *Service) leavesWay(tx *store.Tx, userID string) error {
 // former, with the account that they may have here. It is for admins and the
 // operator. Neither may be disabled: it would let in who was barred.
 func (s *Service) Merge(ctx context.Context, from, to string) (moved int64, err error) {
-	if from == to {
-		return 0, ErrMerge
-	}
 	if err := s.mayChange(ctx, to); err != nil {
 		return 0, err
+	}
+	if from == to {
+		return 0, ErrMerge
 	}
 	e := about(ctx, "user.merge", from)
 	e.Reason = "into " + to

@@ -32,7 +32,10 @@ func usernameKey(name string) (key string, ok bool) {
 		return "", false
 	}
 	key, ok = settle(name, precis.UsernameCaseMapped.String)
-	return key, ok && key != "" && utf8.RuneCountInString(key) <= maxUsername
+	if !ok || key == "" || utf8.RuneCountInString(key) > maxUsername {
+		return "", false
+	}
+	return key, true
 }
 
 // settle applies a rule until it changes nothing more.
@@ -63,14 +66,16 @@ func emailKey(address string) (key string, ok bool) {
 	if !ok || local == "" || len(local) > maxLocalPart || strings.ContainsAny(local, `@"`) {
 		return "", false
 	}
-	domain, err := idna.Lookup.ToASCII(address[at+1:])
+	domain, err := idna.Lookup.ToASCII(norm.NFC.String(address[at+1:]))
 	if err != nil || domain == "" || strings.HasSuffix(domain, ".") {
 		return "", false
 	}
 	return local + "@" + domain, true
 }
 
-func lower(s string) (string, error) { return norm.NFC.String(strings.ToLower(s)), nil }
+func lower(s string) (string, error) {
+	return norm.NFC.String(strings.ToLower(norm.NFC.String(s))), nil
+}
 
 // plainAddress leaves out what is not seen. A quoted local part could have
 // blanks, but nobody types one.

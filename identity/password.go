@@ -1,12 +1,14 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -178,20 +180,26 @@ const (
 	leastRest = 8
 )
 
-// mostlyOwn tells whether little is left of a password without a word that
+// mostlyOwn tells whether little is left of a password without the words that
 // whoever knows the person, or this place, would try.
 func mostlyOwn(password string, own []string) bool {
 	password = squeeze(password)
+	rest := password
+	for _, word := range ownParts(own) {
+		rest = strings.ReplaceAll(rest, word, "")
+	}
+	return rest != password && utf8.RuneCountInString(rest) < leastRest
+}
+
+// ownParts are the words to look for, the longest first: they may be parts of
+// each other.
+func ownParts(own []string) (parts []string) {
 	for _, word := range append([]string{"dagpass", "dagster"}, own...) {
 		local, _, _ := strings.Cut(word, "@")
-		for _, w := range []string{squeeze(word), squeeze(local)} {
-			rest := strings.ReplaceAll(password, w, "")
-			if utf8.RuneCountInString(w) >= leastOwn && rest != password && utf8.RuneCountInString(rest) < leastRest {
-				return true
-			}
-		}
+		parts = append(parts, squeeze(word), squeeze(local))
 	}
-	return false
+	slices.SortFunc(parts, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	return slices.DeleteFunc(parts, func(word string) bool { return utf8.RuneCountInString(word) < leastOwn })
 }
 
 // squeeze is a text in lower case without blanks.
