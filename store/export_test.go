@@ -32,3 +32,14 @@ const SweepBatch = sweepBatch
 
 // MaxFailedProofs is how many keys a sweep leaves.
 const MaxFailedProofs = maxFailedProofs
+
+// DemoteOne takes the role from one user who has one.
+func (t *Tx) DemoteOne() error {
+	some := t.db.Table("users").Select("id").Where("role <> ''").Limit(1)
+	return one(t.db.Table("users").Where("id IN (?)", some).Update("role", ""))
+}
+
+// DemoteAll takes the role from everybody.
+func (t *Tx) DemoteAll() error {
+	return t.db.Table("users").Where("role <> ''").Update("role", "").Error
+}
