@@ -163,10 +163,10 @@ func (c HeaderConfig) checkFields() (problems []error) {
 }
 
 // checkIssuer wants a URL, but for jwt, where a bare host name will do (Pomerium
-// sends one). A single word is refused: accounts that are kept here, and plain
+// sends one) unless it is that of an issuer for all the world. A single word is refused: accounts that are kept here, and plain
 // headers, have such issuers.
 func (c HeaderConfig) checkIssuer(issuer string) error {
-	if c.Kind == kindJWT && strings.Contains(issuer, ".") && !strings.Contains(issuer, "://") {
+	if c.Kind == kindJWT && strings.Contains(issuer, ".") && !strings.Contains(issuer, "://") && !Public("https://"+issuer) {
 		return nil
 	}
 	u, err := checkURL(issuer, true)

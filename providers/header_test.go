@@ -640,6 +640,7 @@ func TestHeaderConfig(t *testing.T) {
 		"an issuer of one word":   {jwt, func(c *providers.HeaderConfig) { c.Issuer = "dagpass" }, "ISSUER"},
 		"the issuer of plain":     {jwt, func(c *providers.HeaderConfig) { c.Issuer = "header" }, "ISSUER"},
 		"an issuer's host":        {jwt, func(c *providers.HeaderConfig) { c.Issuer = "sso.corp.com" }, ""},
+		"the host of all":         {jwt, func(c *providers.HeaderConfig) { c.Issuer = "accounts.google.com" }, "ISSUER"},
 		"an issuer and a query":   {jwt, func(c *providers.HeaderConfig) { c.Issuer += "?a=b" }, "ISSUER"},
 		"no keys":                 {jwt, func(c *providers.HeaderConfig) { c.KeysURL = "" }, "KEYS_URL"},
 		"keys in the clear":       {jwt, func(c *providers.HeaderConfig) { c.KeysURL = "http://sso.corp.com/keys" }, "KEYS_URL"},
