@@ -225,7 +225,6 @@ var accountNotices = map[string]string{
 	"factor_added":      "The second factor is set up.",
 	"factor_added_here": "The second factor is set up. You are signed in elsewhere too, from before it: you can end that below.",
 	"factor_removed":    "The second factor is removed.",
-	"linked":            "The account is linked.",
 	"unlinked":          "The account is no longer linked.",
 }
 

@@ -52,6 +52,12 @@ func (b *buffer) String() string { b.mu.Lock(); defer b.mu.Unlock(); return b.b.
 
 func newSite(t *testing.T, edit ...func(*handlers.Config)) *site {
 	t.Helper()
+	return newSiteWith(t, nil, edit...)
+}
+
+// newSiteWith has other ways in besides.
+func newSiteWith(t *testing.T, sources []providers.Source, edit ...func(*handlers.Config)) *site {
+	t.Helper()
 	s := &site{t: t, idp: providertest.New(t), log: &buffer{}, passed: &buffer{}}
 	server := httptest.NewUnstartedServer(nil)
 	address := "http://" + server.Listener.Addr().String()
@@ -59,7 +65,7 @@ func newSite(t *testing.T, edit ...func(*handlers.Config)) *site {
 	u, _ := url.Parse(s.url)
 	public := models.Site{URL: u}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
-	s.svc = newService(t, s.idp, public, log)
+	s.svc = newService(t, s.idp, public, log, sources)
 	c := handlers.Config{
 		Identity: s.svc, Pages: &handlers.Pages{Site: public, Log: log}, CleanPath: dagster.CleanPath,
 		Proxy: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +108,7 @@ func parsed(t *testing.T, file string) *policy.Policy {
 	return p
 }
 
-func newService(t *testing.T, idp *providertest.Server, public models.Site, log *slog.Logger) *identity.Service {
+func newService(t *testing.T, idp *providertest.Server, public models.Site, log *slog.Logger, more []providers.Source) *identity.Service {
 	t.Helper()
 	ring, err := identity.NewKeyring(make([]byte, 32))
 	if err != nil {
@@ -116,8 +122,12 @@ func newService(t *testing.T, idp *providertest.Server, public models.Site, log 
 	if err != nil {
 		t.Fatal(err)
 	}
+	doors := []identity.Door{{Provider: p}}
+	for _, source := range more {
+		doors = append(doors, identity.Door{Provider: source})
+	}
 	svc, err := identity.New(context.Background(), identity.Config{
-		Store: storetest.SQLite(t), Doors: []identity.Door{{Provider: p}}, Policy: func() *policy.Policy { return rules },
+		Store: storetest.SQLite(t), Doors: doors, Policy: func() *policy.Policy { return rules },
 		Keys: ring, Site: public, Audience: "dagster", SessionTTL: time.Hour, SessionIdle: time.Hour, PasswordLogin: true, MFA: identity.MFAOptional, Now: time.Now, Log: log,
 	})
 	if err != nil {
