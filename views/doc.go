@@ -12,7 +12,8 @@
 // has already decided what may be shown. Every text is escaped by templ, every
 // link is checked for its scheme, and no page holds an inline style, an inline
 // script or an event handler, so that the strictest Content-Security-Policy
-// fits. All pages work without JavaScript.
+// fits. All pages work without JavaScript, but for passkeys, which need it: their
+// buttons stay hidden until assets/static/passkey.js finds that they can work.
 //
 // The *_templ.go files are generated and committed:
 //

@@ -34,7 +34,7 @@ func (p PasswordForm) button() string {
 func (f Factors) lead() string {
 	switch {
 	case len(f.List) > 0:
-		return "You are asked for one of these whenever you sign in."
+		return "Besides your password, or your account at a provider, one of these proves that it is you."
 	case f.Required:
 		return "You need one here."
 	}

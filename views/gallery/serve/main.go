@@ -21,7 +21,7 @@ import (
 
 // policy is the Content-Security-Policy of our own pages.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-	"font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	"font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func main() {
 	if err := serve(os.Args[1:]); err != nil {
