@@ -54,6 +54,98 @@ func TestSessionsEnd(t *testing.T) {
 	})
 }
 
+// The others end, one's own stays; and one ends only for whose it is.
+func TestSessionsEndOneByOne(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		people := signedIn(t, s, "ada", "grace")
+		ada := people[0]
+		var more []*models.Session
+		for i := range 3 {
+			session, _ := models.NewSession(ada.user.ID, ada.identity.ID, "okta", noon().Add(time.Duration(i)*time.Hour), day)
+			more = append(more, session)
+			change(t, s, func(tx *store.Tx) error { return tx.InsertSession(session) })
+		}
+		change(t, s, func(tx *store.Tx) error { return tx.DeleteSessionOf(ada.user.ID, more[0].ID) })
+		for _, want := range []int64{2, 0} {
+			change(t, s, func(tx *store.Tx) error {
+				n, err := tx.DeleteOtherSessionsOf(ada.user.ID, more[1].ID)
+				if n != want {
+					t.Errorf("%d ended, want %d", n, want)
+				}
+				return err
+			})
+		}
+		if got := sessionsOf(t, s, ada); !cmp.Equal(got, []string{more[1].ID}) {
+			t.Errorf("%v left", got)
+		}
+		if got := sessionsOf(t, s, people[1]); len(got) != 1 {
+			t.Errorf("somebody else has %v", got)
+		}
+	})
+}
+
+func TestProveSession(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		people := signedIn(t, s, "ada", "grace")
+		change(t, s, func(tx *store.Tx) error { return tx.ProveSession(people[0].session.ID, noon()) })
+		want := *people[0].session
+		want.ProvenAt = new(noon())
+		got, _, _, err := s.Session(t.Context(), want.ID)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v %s", err, diff)
+		}
+		if other, _, _, err := s.Session(t.Context(), people[1].session.ID); other.ProvenAt != nil || err != nil {
+			t.Errorf("somebody else proved it too: %v %v", other.ProvenAt, err)
+		}
+	})
+}
+
+// Open are the sessions that are alive, whosever they are.
+func TestOpenSessions(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		people := signedIn(t, s, "ada", "grace") // a minute apart, for a day each
+		ada, grace := people[0].session.ID, people[1].session.ID
+		for _, tt := range []struct {
+			at, idle time.Duration
+			want     []string
+		}{
+			{time.Hour, day, []string{grace, ada}}, {day, 2 * day, []string{grace}}, {day + time.Minute, 2 * day, nil}, {time.Hour, time.Hour, []string{grace}},
+		} {
+			sessions, err := s.OpenSessions(t.Context(), noon().Add(tt.at), tt.idle)
+			var got []string
+			for _, session := range sessions {
+				got = append(got, session.ID)
+			}
+			if !cmp.Equal(got, tt.want) || err != nil {
+				t.Errorf("%s after noon, idle %s: %v (%v)", tt.at, tt.idle, got, err)
+			}
+		}
+	})
+}
+
+// What was not finished in time goes, and what still may be stays.
+func TestSweepTakesWhatWasNotFinished(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		people, _ := equipped(t, s, "ada") // a link for an hour, a half sign-in for ten minutes
+		for _, step := range []struct {
+			at             time.Duration
+			links, pending int64
+		}{
+			{models.PendingFor - time.Microsecond, 1, 1}, {models.PendingFor, 1, 0}, {time.Hour - time.Microsecond, 1, 0}, {time.Hour, 0, 0},
+		} {
+			if _, err := s.Sweep(t.Context(), noon().Add(step.at), day); err != nil {
+				t.Fatal(err)
+			}
+			if links, pending := count(t, s, "one_time_links"), count(t, s, "pending_sign_ins"); links != step.links || pending != step.pending {
+				t.Errorf("%s after noon: %d links, %d half sign-ins", step.at, links, pending)
+			}
+		}
+		if _, err := s.User(t.Context(), people[0].user.ID); err != nil || count(t, s, "credentials")+count(t, s, "factors")+count(t, s, "recovery_codes") != 3 {
+			t.Errorf("something else was swept: %v", err)
+		}
+	})
+}
+
 func sessionsOf(t *testing.T, s *store.Store, p person) (ids []string) {
 	t.Helper()
 	sessions, err := s.SessionsOf(t.Context(), p.user.ID)
