@@ -230,6 +230,8 @@ func TestLDAPSearchesAreNeverThePersons(t *testing.T) {
 func TestLDAPTransport(t *testing.T) {
 	good := wonderland(t, slapdtest.Options{})
 	other := wonderland(t, slapdtest.Options{Hosts: []string{"ldap.example.org"}})
+	name := wonderland(t, slapdtest.Options{Hosts: []string{"localhost"}})
+	address := wonderland(t, slapdtest.Options{Hosts: []string{"127.0.0.1"}})
 	for _, c := range []struct {
 		name string
 		s    *slapdtest.Server
@@ -245,6 +247,9 @@ func TestLDAPTransport(t *testing.T) {
 		{"StartTLS, the system's CAs", good, "", true, "directory_unavailable (outage)"},
 		{"ldaps, another host's certificate", other, other.CAFile, false, "directory_unavailable (outage)"},
 		{"StartTLS, another host's certificate", other, other.CAFile, true, "directory_unavailable (outage)"},
+		{"ldaps, a certificate of the name", name, name.CAFile, false, "directory_unavailable (outage)"},
+		{"StartTLS, a certificate of the name", name, name.CAFile, true, "directory_unavailable (outage)"},
+		{"ldaps, a certificate of the address", address, address.CAFile, false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLDAP(t, c.s, func(cfg *providers.LDAPConfig) {
@@ -384,24 +389,27 @@ func TestLDAPSlowServer(t *testing.T) {
 // Somebody who leaves is not the server's fault.
 func TestLDAPCallerLeaves(t *testing.T) {
 	s := wonderland(t, slapdtest.Options{})
-	ctx, cancel := context.WithCancel(t.Context())
-	var armed atomic.Bool
+	var leave atomic.Value
+	leave.Store(func() bool { return false })
 	p := tapInto(t, s.URL, func(request *ber.Packet) []byte {
-		if armed.Load() && request.Children[1].Tag == ldap.ApplicationSearchRequest {
-			cancel()
+		if request.Children[1].Tag == ldap.ApplicationSearchRequest && leave.Load().(func() bool)() {
 			return []byte{}
 		}
 		return nil
 	})
 	l := newLDAP(t, s, at(p.URL))
-	admits(t, l, "alice")
-	armed.Store(true)
-	_, err := l.SignIn(ctx, "alice", alicePassword)
-	if v := verdictOf(t, err); v.reason != "directory_unavailable" || !errors.Is(err, context.Canceled) {
-		t.Errorf("%s: %v", v, err)
+	for _, before := range map[string]func(){"a kept connection": func() {}, "a new connection": p.cut} {
+		admits(t, l, "alice")
+		before()
+		ctx, cancel := context.WithCancel(t.Context())
+		leave.Store(func() bool { cancel(); return true })
+		_, err := l.SignIn(ctx, "alice", alicePassword)
+		if v := verdictOf(t, err); v.reason != "directory_unavailable" || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", v, err)
+		}
+		leave.Store(func() bool { return false })
+		admits(t, l, "alice")
 	}
-	armed.Store(false)
-	admits(t, l, "alice")
 }
 
 func TestLDAPSearchAccountIsRefused(t *testing.T) {
@@ -421,6 +429,35 @@ func TestLDAPSearchAccountIsRefused(t *testing.T) {
 	}
 }
 
+// The same when its password is changed while we run.
+func TestLDAPSearchAccountIsRefusedLater(t *testing.T) {
+	s := wonderland(t, slapdtest.Options{})
+	var changed atomic.Bool
+	p := tapInto(t, s.URL, func(request *ber.Packet) []byte {
+		operation := request.Children[1]
+		if changed.Load() && operation.Tag == ldap.ApplicationBindRequest && operation.Children[1].Data.String() == slapdtest.Search {
+			return replies(request, ldap.ApplicationBindResponse, ldap.LDAPResultInvalidCredentials, "")
+		}
+		return nil
+	})
+	time := &clock{}
+	l := newLDAP(t, s, at(p.URL), func(cfg *providers.LDAPConfig) { cfg.Now = time.Now })
+	admits(t, l, "alice")
+	changed.Store(true)
+	p.cut()
+	p.heard()
+	refuses(t, l, "alice", alicePassword, "directory_refused (outage)")
+	for range 3 {
+		refuses(t, l, "alice", alicePassword, "directory_unavailable (outage)")
+	}
+	if heard := p.heard(); len(heard) > 2 { // the search on the connection that was cut may have been heard
+		t.Errorf("%q", heard)
+	}
+	changed.Store(false)
+	time.advance(16e9)
+	admits(t, l, "alice")
+}
+
 func TestLDAPTwoEntries(t *testing.T) {
 	s := wonderland(t, slapdtest.Options{})
 	l := newLDAP(t, s)
@@ -431,6 +468,30 @@ func TestLDAPTwoEntries(t *testing.T) {
 	admits(t, l, "alice@example.org")
 	narrow := newLDAP(t, s, func(cfg *providers.LDAPConfig) { cfg.UserFilter = "(&(uid={username})(displayName=Alice*))" })
 	admits(t, narrow, "alice")
+}
+
+// A server that knows more than one entry and may tell of one.
+func TestLDAPOneOfTwoEntries(t *testing.T) {
+	s := wonderland(t, slapdtest.Options{Global: "sizelimit 1"})
+	l := newLDAP(t, s)
+	admits(t, l, "alice")
+	s.LDIF(t, person("uid=alice,"+slapdtest.Base))
+	refuses(t, l, "alice", alicePassword, "ambiguous_name")
+}
+
+// An entry from elsewhere, or none at all, which is bound as nobody.
+func TestLDAPEntryElsewhere(t *testing.T) {
+	s := wonderland(t, slapdtest.Options{Global: "allow bind_anon_cred"})
+	for _, dn := range []string{"", "no DN", slapdtest.Base, "uid=alice,dc=example,dc=com", slapdtest.Search + ",dc=com"} {
+		p := tapInto(t, s.URL, func(request *ber.Packet) []byte {
+			operation := request.Children[1]
+			if operation.Tag != ldap.ApplicationSearchRequest || operation.Children[0].Data.Len() == 0 {
+				return nil
+			}
+			return append(entry(request, dn, "uid", "alice"), replies(request, ldap.ApplicationSearchResultDone, 0, "")...)
+		})
+		refuses(t, newLDAP(t, s, at(p.URL)), "alice", alicePassword, "entry_unusable")
+	}
 }
 
 func TestLDAPRenamedEntryIsTheSame(t *testing.T) {
@@ -460,10 +521,9 @@ func TestLDAPHugeEntry(t *testing.T) {
 	s.LDIF(t, person("uid=carol,ou=people,"+slapdtest.Base, "displayName: "+strings.Repeat("x", 3<<9)))
 	l := newLDAP(t, s)
 	admits(t, l, "alice")
-	for range 2 {
-		refuses(t, l, "bob", alicePassword, "entry_unusable")
-		admits(t, l, "alice") // the server is not left alone for it
-	}
+	refuses(t, l, "bob", alicePassword, "entry_unusable")
+	refuses(t, l, "bob", alicePassword, "entry_unusable") // on a connection of its own
+	admits(t, l, "alice")                                 // the server is not left alone for it
 	if name := admits(t, l, "carol").Name; name != "carol" {
 		t.Errorf("a name of %d bytes", len(name))
 	}
