@@ -28,6 +28,18 @@ func TestFresh(t *testing.T) {
 	}
 }
 
+// When a provider asked somebody is what it says, but for times to come.
+func TestProvenAtProvider(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	now := w.clock.now().Truncate(time.Second)
+	for ago, want := range map[time.Duration]time.Time{0: now, time.Hour: now.Add(-time.Hour), -time.Hour: {}} {
+		w.idp.Misbehave(providertest.Fault{Claims: providertest.Set("auth_time", now.Add(-ago).Unix())})
+		if _, p := w.signIn(providertest.Violet); !p.ProvenAt.Equal(want) {
+			t.Errorf("%v ago: proven at %v", ago, p.ProvenAt)
+		}
+	}
+}
+
 // stale is somebody who proved who they are a while ago.
 func (p *person) stale() *models.Principal {
 	p.w.t.Helper()

@@ -118,8 +118,8 @@ func (s *Service) admit(ctx context.Context, slot string, method models.Method, 
 			return nil, err
 		}
 		who := &entrant{user: user, identity: identity, method: method, idToken: claim.IDToken}
-		if !claim.AuthTime.IsZero() {
-			who.provenAt = &claim.AuthTime
+		if at := claim.AuthTime; !at.IsZero() && !at.After(s.Now().Add(aheadFor)) { // a proof of tomorrow is none
+			who.provenAt = &at
 		}
 		return who, nil
 	})
