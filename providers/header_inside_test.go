@@ -78,6 +78,7 @@ func FuzzTakeApart(f *testing.F) {
 	f.Add("eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uL3gifQ==.eyJzdWIiOiJhIn0=." + strings.Repeat("A", 86) + "==")
 	f.Add("e3\n0=.e30=.")
 	f.Add("e31=.e30=.")
+	f.Add("e31.e30.AAAA")
 	f.Add("W10=.bnVsbA==.AA==")
 	f.Fuzz(func(t *testing.T, token string) {
 		a, err := takeApart(token)
