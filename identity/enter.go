@@ -166,5 +166,8 @@ func (s *Service) signInEvent(ctx context.Context, name, outcome string, who *en
 	e := models.NewEvent(ctx, name, outcome)
 	e.Actor = models.Actor{ID: who.user.ID, Name: who.user.Label(), Kind: "user"}
 	e.Provider = who.identity.Slot
+	if who.method == models.MethodLink {
+		e.Reason = "link" // of all ways the one that took no proof of theirs
+	}
 	return e
 }
