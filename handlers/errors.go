@@ -43,8 +43,8 @@ func (s *Server) answerError(err error, c echo.Context) {
 	r, a := c.Request(), answers[e.Kind]
 	s.note(r, e)
 	switch {
-	case e.Kind == models.KindConfirm && (wantsPage(r) || isScript(r)):
-		_ = s.goOn(c, s.Pages.confirm(r))
+	case e.Kind == models.KindConfirm && wantsPage(r):
+		_ = c.Redirect(http.StatusSeeOther, s.Pages.confirm(r))
 		return
 	case c.Path() == s.site.Prefix()+callbackRoute:
 		a.retry = 0 // the state is spent: the same address would be refused

@@ -87,6 +87,8 @@ type failure struct {
 	} `json:"error"`
 	LoginURL   string `json:"login_url,omitempty"`
 	ConfirmURL string `json:"confirm_url,omitempty"`
+	// Location is where a script of our own pages goes, as it does when all is well.
+	Location string `json:"location,omitempty"`
 }
 
 // Problem says no, or not now. With retry the same may work after so many
@@ -109,7 +111,7 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, status int, code
 		f.LoginURL = p.Site.Link("/auth/login")
 	}
 	if code == identity.ErrConfirm.Code {
-		f.ConfirmURL = p.Site.Origin() + p.confirm(r)
+		f.ConfirmURL, f.Location = p.Site.Origin()+p.confirm(r), p.confirm(r)
 	}
 	p.json(w, r, status, f)
 }

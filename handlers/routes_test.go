@@ -68,8 +68,8 @@ POST /auth/account/sessions/end      | 303 /auth/login | 303 /auth/login | 303 /
 POST /auth/account/sessions/end-others | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/account | 303 /auth/account | 303 /auth/account | 303 /auth/login
 GET  /auth/account/totp              | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 303 /auth/confirm | 200 | 303 /auth/login
 POST /auth/account/totp              | 303 /auth/login | 303 /auth/login | 303 /auth/login | 400 | 303 /auth/confirm | 400 | 303 /auth/login
-JSON /auth/account/passkey/begin     | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 200 | 200 to /auth/confirm | 200 | 401 unauthenticated
-JSON /auth/account/passkey           | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 400 wrong_passkey | 200 to /auth/confirm | 400 wrong_passkey | 401 unauthenticated
+JSON /auth/account/passkey/begin     | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 200 | 403 to /auth/confirm confirm_required | 200 | 401 unauthenticated
+JSON /auth/account/passkey           | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 400 wrong_passkey | 403 to /auth/confirm confirm_required | 400 wrong_passkey | 401 unauthenticated
 POST /auth/account/factor/remove     | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login
 GET  /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/account | 303 /auth/account | 303 /auth/account | 303 /auth/login
 POST /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login
@@ -210,8 +210,8 @@ func TestRoutes(t *testing.T) {
 // No route does anything for another method than its own.
 func TestOtherMethods(t *testing.T) {
 	s := newSite(t)
-	b := s.browser()
-	b.signIn()
+	in, stranger := s.browser(), s.browser()
+	in.signIn()
 	rows := table(t)
 	for _, r := range rows {
 		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "BREW"} {
@@ -219,8 +219,10 @@ func TestOtherMethods(t *testing.T) {
 			if served || r.path == "/*" || r.path == "/auth/assets/*" { // a file of ours has no methods
 				continue
 			}
-			if a := b.send(method, r.path, "", b.person()...); a.StatusCode != http.StatusNotFound {
-				t.Errorf("%s %s: %d", method, r.path, a.StatusCode)
+			for _, b := range []*browser{in, stranger} {
+				if a := b.send(method, r.path, "", b.person()...); a.StatusCode != http.StatusNotFound {
+					t.Errorf("%s %s: %d", method, r.path, a.StatusCode)
+				}
 			}
 		}
 	}

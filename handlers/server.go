@@ -76,8 +76,6 @@ func New(c Config) *Server {
 	s.get(open, "/assets/*", s.asset)
 	s.get(open, "/.well-known/jwks.json", s.jwks)
 	s.get(open, "/.well-known/openid-configuration", s.discovery)
-	open.Any("/*", s.notFound) // nothing below /auth/ ever reaches Dagster
-	open.Any("", s.notFound)
 
 	known := s.group(s.sameOrigin, s.recognise)
 	s.get(known, "/login", s.login)
@@ -129,6 +127,10 @@ func New(c Config) *Server {
 	s.post(person, "/account/unlink", s.unlink)
 	s.post(s.group(s.local, s.sameOrigin, s.recognise, s.signedIn), "/account/password", s.changePassword)
 
+	for _, path := range []string{"", "/*"} { // nothing else below /auth is there, or ever reaches Dagster
+		open.Any(path, s.notFound)
+		open.RouteNotFound(path, s.notFound) // any method that Any does not know
+	}
 	e.Any("/*", s.dagster, s.claimed, s.recognise)
 	return s
 }

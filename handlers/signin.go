@@ -154,6 +154,7 @@ func (s *Server) signOutPage(c echo.Context) error {
 // the same.
 func (s *Server) signOut(c echo.Context) error {
 	s.drop(c, s.sessionCookie())
+	s.take(c, s.pendingCookie())
 	p := principal(c)
 	if p == nil {
 		return c.Redirect(http.StatusSeeOther, s.site.Prefix()+"/auth/login?notice=signed_out")
