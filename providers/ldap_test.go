@@ -607,6 +607,22 @@ func TestLDAPGroupsInGroupsInGroups(t *testing.T) {
 	}
 }
 
+func TestLDAPGroupsInACircle(t *testing.T) {
+	s := wonderland(t, slapdtest.Options{})
+	s.LDIF(t, group(inGroups("cn=a"), aliceDN, inGroups("cn=b"))+group(inGroups("cn=b"), inGroups("cn=a")))
+	p := tapInto(t, s.URL, nil)
+	l := newLDAP(t, s, at(p.URL))
+	admits(t, l, "alice")
+	p.heard()
+	if got, want := admits(t, l, "alice").Groups, []string{"a", "b", inGroups("cn=a"), inGroups("cn=b")}; !slices.Equal(got, want) {
+		t.Errorf("groups %q, want %q", got, want)
+	}
+	// Alice, her groups, theirs, and theirs, which are known.
+	if heard := p.heard(); len(heard) != 5 {
+		t.Errorf("asked %q", heard)
+	}
+}
+
 func TestLDAPTooManyGroups(t *testing.T) {
 	s := wonderland(t, slapdtest.Options{Global: "sizelimit unlimited"})
 	var changes strings.Builder
