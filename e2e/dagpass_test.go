@@ -117,11 +117,16 @@ func (s *server) printed(t *testing.T) string {
 // run runs a verb to its end with these settings and returns what it printed.
 func (w *world) run(t *testing.T, set settings, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(w.binary, args...)
-	cmd.Dir, cmd.Env = t.TempDir(), set.environ(t)
-	out, err := cmd.CombinedOutput()
+	out, err := w.command(t, set, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("dagpass %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
+}
+
+// command is a verb with these settings.
+func (w *world) command(t *testing.T, set settings, args ...string) *exec.Cmd {
+	cmd := exec.Command(w.binary, args...)
+	cmd.Dir, cmd.Env = t.TempDir(), set.environ(t)
+	return cmd
 }

@@ -50,6 +50,7 @@ func TestEndToEnd(t *testing.T) {
 		{"two replicas", replicas},
 		{"Dagster is down", dagsterDown},
 		{"the identity provider is down at the start", providerDown},
+		{"claimed, locked down, recovered", claimedToRecovered},
 		{"backup and restore", backup},
 		{"wrap", wrap},
 		{"wrap ends as its command does", statuses},
