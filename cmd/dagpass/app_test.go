@@ -54,7 +54,7 @@ const rolesByGroup = "grants: [{group: admins, role: admin}, {group: editors, ro
 func start(t *testing.T, database string, more ...string) *program {
 	t.Helper()
 	p := &program{t: t, idp: providertest.New(t), dagster: dagstertest.New(t, ""), out: &lines{}, log: &lines{}}
-	environ := append([]string{
+	environ := replaced([]string{
 		"DAGPASS_LISTEN=127.0.0.1:0", "DAGPASS_UPSTREAM=" + p.dagster.URL, "DAGPASS_DATABASE_URL=" + database,
 		"DAGPASS_OIDC_PROVIDERS=oidc", "DAGPASS_OIDC_OIDC_ISSUER=" + p.idp.Issuer, "DAGPASS_OIDC_OIDC_CLIENT_ID=" + p.idp.ClientID,
 		"DAGPASS_OIDC_OIDC_CLIENT_SECRET=" + p.idp.ClientSecret, "DAGPASS_ADMIN_EMAILS=root@example.com",
@@ -66,6 +66,15 @@ func start(t *testing.T, database string, more ...string) *program {
 	}
 	p.serve(cfg)
 	return p
+}
+
+// replaced is an environment with more settings; NAME= takes one away.
+func replaced(environ []string, more ...string) []string {
+	for _, setting := range more {
+		name, _, _ := strings.Cut(setting, "=")
+		environ = append(without(environ, name+"="), setting)
+	}
+	return environ
 }
 
 func (p *program) serve(cfg Config) {

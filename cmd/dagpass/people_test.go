@@ -62,7 +62,7 @@ type operator struct {
 }
 
 func (p *program) operator(database string, more ...string) operator {
-	return operator{p.t, append([]string{
+	return operator{p.t, replaced([]string{
 		"DAGPASS_DATABASE_URL=" + database, "DAGPASS_PUBLIC_URL=" + p.url, "DAGPASS_OIDC_PROVIDERS=oidc", "DAGPASS_OIDC_OIDC_ISSUER=" + p.idp.Issuer,
 		"DAGPASS_OIDC_OIDC_CLIENT_ID=x", "DAGPASS_OIDC_OIDC_CLIENT_SECRET=x", "DAGPASS_ADMIN_EMAILS=root@example.com",
 		"DAGPASS_SECRET_KEY=" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
@@ -72,7 +72,9 @@ func (p *program) operator(database string, more ...string) operator {
 // run runs a verb, with what is typed into it.
 func (o operator) run(typed string, args ...string) (status int, out, said string) {
 	var stdout, stderr bytes.Buffer
-	status = run(context.Background(), args, o.environ, stdio{In: strings.NewReader(typed), Out: &stdout, Err: &stderr})
+	ctx, cancel := context.WithTimeout(o.t.Context(), time.Minute)
+	defer cancel()
+	status = run(ctx, args, o.environ, stdio{In: strings.NewReader(typed), Out: &stdout, Err: &stderr})
 	return status, stdout.String(), stderr.String()
 }
 
