@@ -214,17 +214,25 @@ func (k *keyFiles) file(kid string) *keyFile {
 	return file
 }
 
-// makeRoom drops a key that was not found, or else the oldest one, but none
-// within its cool-down: a place is what a stranger has to wait for.
+// makeRoom drops a key that was not found, but none within its cool-down: a
+// place is what a stranger has to wait for. One that was found goes only where
+// all were, so that no flood shuts out whoever has it.
 func (k *keyFiles) makeRoom() bool {
 	var drop string
+	found := 0
 	for kid, file := range k.known {
+		if file.found() {
+			found++
+		}
 		if k.now().Sub(file.since) >= coolDown && (drop == "" || file.before(k.known[drop])) {
 			drop = kid
 		}
 	}
+	if drop == "" || (k.known[drop].found() && found < len(k.known)) {
+		return false
+	}
 	delete(k.known, drop)
-	return drop != ""
+	return true
 }
 
 func (f *keyFile) before(other *keyFile) bool {

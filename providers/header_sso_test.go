@@ -35,7 +35,7 @@ type sso struct {
 	*clock
 	url    string
 	rsa    *rsa.PrivateKey
-	status int // answered instead of keys
+	status int // of the answers, keys or not
 
 	mu    sync.Mutex
 	kid   string
@@ -83,9 +83,10 @@ func (s *sso) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, r.URL.Path)
-	switch {
-	case s.status != 0:
+	if s.status != 0 {
 		w.WriteHeader(s.status)
+	}
+	switch {
 	case r.URL.Path == "/alb/"+s.kid:
 		w.Write(publicPEM(s.ec))
 	case strings.HasPrefix(r.URL.Path, "/alb/"):

@@ -532,6 +532,9 @@ func TestAFloodOfKeyIDs(t *testing.T) {
 			if n := s.fetches(); n > 2*most {
 				t.Errorf("asked %d times", n)
 			}
+			if _, got := send(t, w, k.header, k.honest().token()); got.reason != "" {
+				t.Errorf("after the second flood: %v", got)
+			}
 		})
 	}
 }
@@ -583,7 +586,7 @@ func TestNoKeyIsAskedForInVain(t *testing.T) {
 func TestKeysThatCannotBeHad(t *testing.T) {
 	for name := range newSSO(t).kinds() {
 		for status, want := range map[int]verdict{
-			500: {"keys_unreachable", true}, 302: {"keys_unreachable", true}, 204: {"keys_unreachable", true},
+			500: {"keys_unreachable", true}, 302: {"keys_unreachable", true}, 203: {"keys_unreachable", true},
 		} {
 			s := newSSO(t)
 			s.status = status
