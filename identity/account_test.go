@@ -411,10 +411,10 @@ func TestPasswordOffReachesWhatIsOpen(t *testing.T) {
 	if !w.isOut(in) {
 		t.Error("a password's session goes on")
 	}
-	if _, _, err := w.LinkFor(ctx, choose); !errors.Is(err, identity.ErrLinkSpent) {
+	if _, _, err := w.LinkFor(ctx, choose); !errors.Is(err, identity.ErrPasswordOff) {
 		t.Error(err)
 	}
-	if _, err := w.SpendLink(ctx, choose, another, identity.Entry{}); !errors.Is(err, identity.ErrLinkSpent) {
+	if _, err := w.SpendLink(ctx, choose, another, identity.Entry{}); !errors.Is(err, identity.ErrPasswordOff) {
 		t.Error(err)
 	}
 	if offer, err := w.OfferSetup(ctx); err != nil || offer != "" {

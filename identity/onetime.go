@@ -81,17 +81,19 @@ func (s *Service) newLink(userID *string, purpose models.LinkPurpose, lasts time
 	}
 }
 
-// LinkFor tells whose link a token is, and what it is for; ErrLinkSpent.
+// LinkFor tells whose link a token is, and what it is for; ErrLinkSpent, and
+// ErrPasswordOff for one to choose a password in OAuth-only mode.
 func (s *Service) LinkFor(ctx context.Context, token string) (models.User, models.LinkPurpose, error) {
 	link, user, err := s.findLink(ctx, token)
 	return user, link.Purpose, err
 }
 
 func (s *Service) findLink(ctx context.Context, token string) (link models.OneTimeLink, user models.User, err error) {
-	if link, err = s.Store.Link(ctx, models.Digest(token)); err == nil {
-		if !s.opens(link) {
-			return models.OneTimeLink{}, user, ErrLinkSpent
-		}
+	link, err = s.Store.Link(ctx, models.Digest(token))
+	if err == nil && !s.opens(link) {
+		err = models.ErrNotFound
+	}
+	if err == nil {
 		user, err = s.Store.User(ctx, *link.UserID)
 	}
 	switch {
@@ -99,15 +101,16 @@ func (s *Service) findLink(ctx context.Context, token string) (link models.OneTi
 		return models.OneTimeLink{}, models.User{}, ErrLinkSpent
 	case err != nil:
 		return models.OneTimeLink{}, models.User{}, ErrUnavailable.Because(err)
+	case link.Purpose == models.LinkPassword && !s.PasswordLogin:
+		return models.OneTimeLink{}, models.User{}, ErrPasswordOff
 	}
 	return link, user, nil
 }
 
-// opens tells whether a link is somebody's and still works. OAuth-only mode has
-// no links to choose a password.
+// opens tells whether a link is somebody's and still works.
 func (s *Service) opens(link models.OneTimeLink) bool {
 	return link.UserID != nil && s.Now().Before(link.ExpiresAt) &&
-		(link.Purpose == models.LinkSignIn || link.Purpose == models.LinkPassword && s.PasswordLogin)
+		(link.Purpose == models.LinkSignIn || link.Purpose == models.LinkPassword)
 }
 
 // SpendLink uses a link up: it sets the password where the link is for that,

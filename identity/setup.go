@@ -169,10 +169,10 @@ func CheckBootstrap(username, password string) error {
 // of them; the operator has none, and makes one beside what the policy says.
 func (s *Service) claim(ctx context.Context, d draft, hash, token string) (userID string, err error) {
 	err = s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
-		if err := errors.Join(tx.LockPeople(), s.unclaimed(tx, token == "")); err != nil {
+		if err := errors.Join(tx.LockPeople(), s.unclaimed(tx, models.IsOperator(ctx))); err != nil {
 			return models.Event{}, err
 		}
-		if err := spendSetup(tx, token); err != nil {
+		if err := spendSetup(ctx, tx, token); err != nil {
 			return models.Event{}, err
 		}
 		user, _, err := s.insertAccount(tx, d, hash)
@@ -189,10 +189,9 @@ func (s *Service) claim(ctx context.Context, d draft, hash, token string) (userI
 	return userID, err
 }
 
-// spendSetup uses up a setup token and all others. The empty one is the
-// operator's, who needs none.
-func spendSetup(tx *store.Tx, token string) error {
-	if token != "" {
+// spendSetup uses up a setup token and all others. The operator needs none.
+func spendSetup(ctx context.Context, tx *store.Tx, token string) error {
+	if !models.IsOperator(ctx) {
 		_, err := tx.SpendLink(models.Digest(token))
 		if errors.Is(err, models.ErrNotFound) {
 			return refusal{"wrong_setup_token", ErrSetupToken.At("token")}
