@@ -97,7 +97,8 @@ func (w *world) offer(p *person) string {
 func TestEnrolHalfway(t *testing.T) {
 	eachWith(t, required, func(w *world) {
 		p := w.local("ada")
-		first, second := p.half(), p.half()
+		begun := p.password().Token
+		first, second := p.half(), w.halfway(begun)
 		if first.Wants != models.WantsEnrol {
 			w.t.Fatal(first.Wants)
 		}
@@ -124,7 +125,7 @@ func TestEnrolHalfway(t *testing.T) {
 		if n := len(w.factors(p.user.ID)); n != 1 {
 			w.t.Errorf("%d factors", n)
 		}
-		h := w.halfway(p.password().Token)
+		h := w.halfway(begun)
 		if h.Wants != models.WantsFactor {
 			w.t.Errorf("wants %q once there is a factor", h.Wants)
 		}
