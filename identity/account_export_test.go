@@ -82,3 +82,13 @@ func (s *Service) CostOf(c models.Credential) string {
 	parts := strings.Split(hash, "$")
 	return strings.Join(parts[:4], "$")
 }
+
+// WhileHashing does something once, while the next password is hashed.
+func (s *Service) WhileHashing(do func()) {
+	derive := s.hasher.derive
+	s.hasher.derive = func(password, salt []byte, rounds, memory uint32, threads uint8, size uint32) []byte {
+		s.hasher.derive = derive
+		do()
+		return derive(password, salt, rounds, memory, threads, size)
+	}
+}

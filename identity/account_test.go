@@ -808,3 +808,30 @@ func (w *world) logged() *strings.Builder {
 	w.Log = slog.New(slog.NewTextHandler(&text, nil))
 	return &text
 }
+
+// A password that is changed while the old one is judged lets nobody in, and of
+// two changes at once one wins.
+func TestChangedMeanwhile(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	user := w.account("ada", policy.None)
+	_, p := w.enter("ada")
+	change := func() {
+		err := w.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
+			c, err := tx.Credential(user.ID)
+			c.ChangedAt = c.ChangedAt.Add(time.Second)
+			return models.Event{Event: "test", Outcome: models.OutcomeOK}, errors.Join(err, tx.SaveCredential(&c))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.WhileHashing(change)
+	if _, err := w.SignInPassword(ctx, "ada", passphrase, identity.Entry{}); !errors.Is(err, identity.ErrWrongPassword) {
+		t.Error(err)
+	}
+	w.WhileHashing(change)
+	if _, err := w.ChangePassword(as(p), p, passphrase, another); !errors.Is(err, models.ErrConflict) {
+		t.Error(err)
+	}
+	w.enter("ada")
+}
