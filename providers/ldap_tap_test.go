@@ -122,12 +122,33 @@ func encoded(p *ber.Packet) *ber.Packet {
 
 // replies is an LDAPResult (RFC 4511 section 4.1.9) to a request.
 func replies(request *ber.Packet, tag ber.Tag, code int64, text string) []byte {
-	p := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "")
-	p.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, request.Children[0].Value, ""))
-	result := ber.Encode(ber.ClassApplication, ber.TypeConstructed, tag, nil, "")
-	result.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, code, ""))
-	result.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, "", ""))
-	result.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, text, ""))
-	p.AppendChild(result)
-	return p.Bytes()
+	return message(request, tag,
+		ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, code, ""), octets(""), octets(text))
+}
+
+// entry is a SearchResultEntry (section 4.5.2) with one attribute.
+func entry(request *ber.Packet, dn, attribute, value string) []byte {
+	return message(request, ldap.ApplicationSearchResultEntry, octets(dn),
+		sequence(sequence(octets(attribute), whole(ber.ClassUniversal, ber.TagSet, octets(value)))))
+}
+
+func message(request *ber.Packet, tag ber.Tag, parts ...*ber.Packet) []byte {
+	id := ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, request.Children[0].Value, "")
+	return sequence(id, whole(ber.ClassApplication, tag, parts...)).Bytes()
+}
+
+func sequence(parts ...*ber.Packet) *ber.Packet {
+	return whole(ber.ClassUniversal, ber.TagSequence, parts...)
+}
+
+func whole(class ber.Class, tag ber.Tag, parts ...*ber.Packet) *ber.Packet {
+	p := ber.Encode(class, ber.TypeConstructed, tag, nil, "")
+	for _, part := range parts {
+		p.AppendChild(part)
+	}
+	return p
+}
+
+func octets(s string) *ber.Packet {
+	return ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, s, "")
 }
