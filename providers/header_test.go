@@ -535,6 +535,11 @@ func TestAFloodOfKeyIDs(t *testing.T) {
 			if _, got := send(t, w, k.header, k.honest().token()); got.reason != "" {
 				t.Errorf("after the second flood: %v", got)
 			}
+			s.rotate(t, secondKid)
+			s.advance(16 * time.Second)
+			if _, got := send(t, w, k.header, k.honest().token()); got.reason != "" {
+				t.Errorf("after a rotation: %v", got)
+			}
 		})
 	}
 }
