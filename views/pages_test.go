@@ -86,6 +86,8 @@ func TestPagesSay(t *testing.T) {
 		{"a new passkey", ways(), "[data-passkey=enrol]", "Add a passkey", "data-name-field", "passkey-name"},
 		{"remove a linked account", ways(), "form[action='/auth/account/unlink'] button", "Remove Acme · ada@example.com", "", ""},
 		{"link another", ways(), "form[action='/auth/account/link/acme'] button", "Link Acme", "type", "submit"},
+		{"a slot stays within its address", odd(), "details form", "Username Password Show passwordSign in with Acme", "action", "/auth/start/..%2Fa%3Fb"},
+		{"a slot to link as well", odd(), "section[aria-labelledby=linked] form", "Link Acme", "action", "/auth/account/link/..%2Fa%3Fb"},
 		{"sign-out asks", views.SignOut{SignedInAs: "ada"}.Component(), "main form button", "Sign out", "type", "submit"},
 		{"sign-out says who", views.SignOut{SignedInAs: "ada"}.Component(), "main strong", "ada", "", ""},
 	} {
@@ -167,6 +169,14 @@ func directories() templ.Component {
 
 func factor(w views.Wrong) templ.Component {
 	return views.SecondFactor{User: "Ada", Code: true, Passkey: true, Recovery: true, Wrong: w}.Component()
+}
+
+// odd has a name of a provider that no address should follow.
+func odd() templ.Component {
+	return templ.Join(
+		views.Login{Directories: []views.SignInForm{{}, {Slot: "../a?b", Label: "Acme"}}}.Component(),
+		views.Account{LinkTo: []views.ProviderButton{{Slot: "../a?b", Label: "Acme"}}}.Component(),
+	)
 }
 
 // ways is the account page of somebody with every way to sign in.
