@@ -85,6 +85,15 @@ func TestForeignOrigin(t *testing.T) {
 	})
 }
 
+// What stands in an address is in logs and histories: no secret is read there.
+func TestQueryIsNoForm(t *testing.T) {
+	s := newSite(t)
+	s.account("bob")
+	if a := s.browser().form("/auth/login?" + form("username", "bob", "password", password)); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("%d", a.StatusCode)
+	}
+}
+
 // A form that was read leaves the connection open for the next one.
 func TestReadBodyKeepsConnection(t *testing.T) {
 	s := newSite(t)
