@@ -84,7 +84,7 @@ func (t *trip) rewrite(r *httputil.ProxyRequest) {
 	out := r.Out
 	out.URL, out.Host = t.Upstream.at(t.route.Path, t.v.query), ""
 	out.TransferEncoding, out.Trailer = nil, nil
-	clean(out.Header)
+	t.clean(out.Header)
 	t.v.intro.write(out.Header)
 	switch t.route.Class {
 	case dagster.GraphQL:

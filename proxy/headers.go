@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/dagpass/dagpass/models"
@@ -33,21 +34,24 @@ const (
 var reserved = [...]string{
 	"x-forwarded", "forwarded", "x-real-ip", "x-request-id", "x-auth-request-",
 	"remote-", "x-pomerium-", "x-amzn-oidc-", "x-dagpass-",
+	"x-goog-iap-", "x-goog-authenticated-", "cf-access-",
 }
 
 // cookiePrefix begins the names of our cookies, after "__Host-" where there is
-// one; tokenPrefix begins our bearer tokens.
+// one; tokenPrefix begins our bearer tokens. cloudflareCookie is an assertion
+// that may be good for a sign-in here.
 const (
-	cookiePrefix = "dagpass"
-	tokenPrefix  = "dagpass_"
+	cookiePrefix     = "dagpass"
+	cloudflareCookie = "cf_authorization"
+	tokenPrefix      = "dagpass_"
 )
 
 // clean takes out of a client's headers whatever only we may say, and what is
 // for us alone. Headers that hold for one connection only are gone already,
 // but for Upgrade, which httputil keeps: sockets do not pass this way.
-func clean(h http.Header) {
+func (p *Proxy) clean(h http.Header) {
 	for name := range h {
-		if isReserved(name) {
+		if p.isReserved(name) {
 			delete(h, name)
 		}
 	}
@@ -60,14 +64,12 @@ func clean(h http.Header) {
 
 // isReserved judges a name in any spelling: servers behind us may take "_" and
 // "." for "-" (CGI and WSGI do), and case never matters.
-func isReserved(name string) bool {
-	for _, r := range reserved {
-		if spells(name, r) {
-			return true
-		}
-	}
-	return false
+func (p *Proxy) isReserved(name string) bool {
+	begins := func(r string) bool { return spells(name, r) }
+	return slices.ContainsFunc(reserved[:], begins) || slices.ContainsFunc(p.Vouching, func(v string) bool { return spells(name, strings.Map(foldRune, v)) })
 }
+
+func foldRune(c rune) rune { return rune(fold(byte(c))) }
 
 // spells tells whether a name begins with a prefix, whatever its case and its
 // separators.
@@ -131,7 +133,7 @@ func stripCookies(line string) string {
 
 func isOurCookie(name string) bool {
 	name = strings.ToLower(strings.Trim(name, " \t\""))
-	return strings.HasPrefix(strings.TrimPrefix(name, "__host-"), cookiePrefix)
+	return strings.HasPrefix(strings.TrimPrefix(name, "__host-"), cookiePrefix) || name == cloudflareCookie
 }
 
 // stripToken drops a credential that is for us. Another one may be for a server

@@ -22,6 +22,7 @@ func forged() []string {
 		"Forwarded", "X-Real-IP", "X-Auth-Request-User", "X-Auth-Request-Email", "Remote-User", "Remote-Groups",
 		"X-Pomerium-Jwt-Assertion", "X-Pomerium-Claim-Email", "X-Amzn-Oidc-Data", "X-Amzn-Oidc-Identity", "X-Amzn-Oidc-Accesstoken",
 		"X-Dagpass-Role", "X-Dagpass-Assertion", "X-Dagpass-Anything", "X-Request-Id",
+		"X-Goog-IAP-JWT-Assertion", "X-Goog-Authenticated-User-Email", "Cf-Access-Jwt-Assertion", "X-Corp-Assertion",
 	} {
 		names = append(names, name, strings.ToLower(name), strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"),
 			strings.ReplaceAll(name, "-", "."), strings.Replace(strings.ToLower(name), "-", "_", 1))
@@ -31,7 +32,7 @@ func forged() []string {
 }
 
 func TestForgedHeadersNeverArrive(t *testing.T) {
-	h := newHouse(t, "", nil)
+	h := newHouse(t, "", func(c *Config) { c.Vouching = []string{"X-Corp-Assertion"} })
 	for _, name := range forged() {
 		lines := "Host: x\nCookie: dagpass=viewer\n" + name + ": forged\n"
 		for kind, request := range map[string]string{
@@ -164,7 +165,7 @@ func TestALBData(t *testing.T) {
 // FuzzStripCookies holds what is left against another reader of cookies than
 // our own.
 func FuzzStripCookies(f *testing.F) {
-	for _, line := range []string{"dagpass=1", "a=1; __Host-dagpass=2;b", "dagpass", "; ;=;", "\"dagpass\"=1", "a=dagpass"} {
+	for _, line := range []string{"dagpass=1", "a=1; __Host-dagpass=2;b", "dagpass", "; ;=;", "\"dagpass\"=1", "a=dagpass", "CF_Authorization=x; b=1"} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

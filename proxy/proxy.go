@@ -40,6 +40,9 @@ type Config struct {
 	Monitor bool
 	// ALBHeaders adds the pair of headers that an AWS load balancer would.
 	ALBHeaders bool
+	// Vouching are the headers by which a proxy in front of us signs people in, in
+	// ASCII: Dagster does not get them, for they are as good as a password here.
+	Vouching []string
 	// LoginURL is the path of the sign-in page, prefix included, that leads back
 	// to next.
 	LoginURL func(next string) string

@@ -127,7 +127,7 @@ func (p *Proxy) dialSocket(v *visit) (*websocket.Conn, error) {
 			h[name] = slices.Clone(lines)
 		}
 	}
-	clean(h)
+	p.clean(h)
 	v.intro.write(h)
 	//nolint:bodyclose // there is none to close (websocket.Dial)
 	conn, _, err := websocket.Dial(ctx, p.Upstream.URL(v.route.Path), &websocket.DialOptions{

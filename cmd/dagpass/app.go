@@ -169,6 +169,7 @@ func (a *app) newProxy(pages *handlers.Pages) (*proxy.Proxy, error) {
 		StepUp:            a.identity.MustConfirm,
 		Monitor:           !a.cfg.Enforce,
 		ALBHeaders:        a.cfg.ALBHeaders,
+		Vouching:          a.cfg.vouching(),
 		LoginURL:          func(next string) string { return a.site.Prefix() + "/auth/login?next=" + url.QueryEscape(next) },
 		MenuScript:        a.site.Prefix() + assets.URL("menu.js"),
 		Problem:           pages.Problem,

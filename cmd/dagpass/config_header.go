@@ -1,6 +1,10 @@
 package main
 
-import "github.com/dagpass/dagpass/providers"
+import (
+	"slices"
+
+	"github.com/dagpass/dagpass/providers"
+)
 
 // HeaderConfig is sign-in by the headers of a proxy in front of us.
 type HeaderConfig struct {
@@ -56,4 +60,10 @@ func (l *loader) checkHeader(c *Config) {
 	for _, problem := range split(err) {
 		l.bad("%s%s", prefix, problem)
 	}
+}
+
+// vouching are the headers by which the proxy in front of us signs people in.
+func (c *Config) vouching() []string {
+	h := c.Header
+	return slices.DeleteFunc([]string{h.Assertion, h.User, h.Email, h.FullName, h.Groups}, func(name string) bool { return name == "" })
 }
