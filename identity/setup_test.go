@@ -271,3 +271,31 @@ func TestClaimWantsAFactor(t *testing.T) {
 		t.Errorf("%q %v", in.Wants, err)
 	}
 }
+
+// Replicas that start at once with different names, while somebody claims, make
+// one admin too.
+func TestOneFirstAdmin(t *testing.T) {
+	each(t, func(w *world) {
+		w.fresh()
+		offer := w.setupToken()
+		services := []*identity.Service{w.Service, w.replica(w.Store, policy.Gate{}, key(1))}
+		var all sync.WaitGroup
+		for i := range 6 {
+			all.Go(func() {
+				if err := services[i%2].Bootstrap(ctx, fmt.Sprint("boss", i), passphrase); err != nil {
+					w.t.Error(err)
+				}
+			})
+		}
+		all.Go(func() {
+			_, err := w.Claim(ctx, offer, identity.NewAccount{Username: "claims"}, passphrase, identity.Entry{})
+			if err != nil && !errors.Is(err, identity.ErrClaimed) && !errors.Is(err, identity.ErrSetupToken) {
+				w.t.Error(err)
+			}
+		})
+		all.Wait()
+		if n, err := w.Store.CountAdmins(ctx); n != 1 || err != nil {
+			w.t.Errorf("%d admins, %v", n, err)
+		}
+	})
+}
