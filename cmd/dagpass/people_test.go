@@ -187,6 +187,7 @@ func TestVerbsThatRefuse(t *testing.T) {
 		{"user set-role nobody admin", "", exitFailed, `no account is called "nobody"`},
 		{"user delete Same\tName", "", exitFailed, `2 accounts are called "Same Name"; name one by its id (dagpass user list)`},
 		{"user merge ann ann", "", exitFailed, "An account cannot be merged with itself, nor with one that is disabled."},
+		{"user delete ", "", exitUsage, "an account has no empty name"},
 		{"session revoke 0123", "", exitFailed, `no session has the id "0123"`},
 		{"session revoke", "", exitUsage, "name a session by its id, or a person by --user"},
 		{"session revoke 0123 --user ann", "", exitUsage, "name a session by its id, or a person by --user"},
@@ -247,7 +248,7 @@ func TestUserMerge(t *testing.T) {
 		violet := p.as(providertest.Violet)
 		o := p.operator(database)
 		o.must(aPassword, "user", "add", "ann", "--role", "editor", "--password-stdin")
-		if out := o.must("", "user", "merge", "violet@example.com", "ann"); out != "\"ann\" now has 1 more ways to sign in, and \"Violet Viewer\" is gone\n" {
+		if out := o.must("", "user", "merge", "violet@example.com", "ann"); out != "accounts at providers that now belong to \"ann\": 1; \"Violet Viewer\" is gone\n" {
 			t.Errorf("merge: %s", out)
 		}
 		p.ends(violet, 5*time.Second)

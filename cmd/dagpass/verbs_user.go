@@ -32,6 +32,9 @@ func (o one) act(ctx context.Context, env environment, io stdio, do func(context
 // onOne acts on the one account that a text names: names and addresses are not
 // unique, and the wrong person must not be barred.
 func onOne(ctx context.Context, s *identity.Service, who string, do func(models.User) error) error {
+	if who == "" {
+		return usageError{errors.New("an account has no empty name")} // as from a script whose variable is not set
+	}
 	found, err := s.Users(ctx, who)
 	if err != nil {
 		return err
@@ -255,7 +258,7 @@ func (v userResetMFAVerb) Run(ctx context.Context, env environment, io stdio) er
 	return v.act(ctx, env, io, func(ctx context.Context, s *identity.Service, u models.User) error {
 		removed, err := s.ResetFactors(ctx, u.ID)
 		if err == nil {
-			fmt.Fprintf(io.Out, "%d second factors removed, and all recovery codes; the sessions ended\n", removed)
+			fmt.Fprintf(io.Out, "second factors removed: %d, and all recovery codes; the sessions ended\n", removed)
 		}
 		return err
 	})
@@ -313,7 +316,7 @@ func (v userMergeVerb) Run(ctx context.Context, env environment, io stdio) error
 		return onOne(ctx, s, v.Into, func(into models.User) error {
 			moved, err := s.Merge(ctx, from.ID, into.ID)
 			if err == nil {
-				fmt.Fprintf(io.Out, "%q now has %d more ways to sign in, and %q is gone\n", into.Label(), moved, from.Label())
+				fmt.Fprintf(io.Out, "accounts at providers that now belong to %q: %d; %q is gone\n", into.Label(), moved, from.Label())
 			}
 			return err
 		})
