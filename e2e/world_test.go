@@ -51,6 +51,7 @@ func TestEndToEnd(t *testing.T) {
 		{"Dagster is down", dagsterDown},
 		{"the identity provider is down at the start", providerDown},
 		{"claimed, locked down, recovered", claimedToRecovered},
+		{"a thief with the database", thief},
 		{"backup and restore", backup},
 		{"wrap", wrap},
 		{"wrap ends as its command does", statuses},
