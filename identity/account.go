@@ -63,7 +63,7 @@ func (s *Service) AddAccount(ctx context.Context, n NewAccount) (made models.Use
 	if !s.PasswordLogin {
 		return models.User{}, ErrPasswordOff
 	}
-	if err := errors.Join(mayAdminister(ctx), s.mayGrant(ctx, n.Role)); err != nil {
+	if err := errors.Join(s.mayAdminister(ctx), s.mayGrant(ctx, n.Role)); err != nil {
 		return models.User{}, err
 	}
 	d, err := n.check()

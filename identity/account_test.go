@@ -715,6 +715,14 @@ func TestWhoMayAdminister(t *testing.T) {
 			t.Errorf("%s: by an admin: %v", name, err)
 		}
 	}
+	w.change(policy.Options{DefaultRole: policy.Viewer, File: []byte("mfa: {step_up: [administer]}")})
+	stale := *w.principal(admin)
+	stale.ProvenAt = w.clock.now().Add(-identity.FreshFor)
+	for name, deed := range deeds {
+		if err := deed(as(&stale), viewer.ID); !errors.Is(err, identity.ErrConfirm) {
+			t.Errorf("%s: by an admin who has not proved it lately: %v", name, err)
+		}
+	}
 	if err := deeds["sign-in link"](as(w.principal(admin)), admin.ID); !errors.Is(err, identity.ErrOperatorOnly) {
 		t.Errorf("an admin made a link to sign in as an admin: %v", err)
 	}

@@ -188,7 +188,7 @@ func (s *Service) EndSessionsOf(ctx context.Context, userID string) (ended int64
 
 // RevokeSession ends any session by its id, for admins and the operator.
 func (s *Service) RevokeSession(ctx context.Context, id string) error {
-	if err := mayAdminister(ctx); err != nil {
+	if err := s.mayAdminister(ctx); err != nil {
 		return err
 	}
 	_, err := s.revoke(ctx, models.Target{Kind: "session", ID: id}, func(tx *store.Tx) (int64, error) {
@@ -215,7 +215,7 @@ func (s *Service) revoke(ctx context.Context, what models.Target, end func(*stor
 // AllSessions lists whose sessions are open, the newest first, for the operator;
 // with a user's id only theirs.
 func (s *Service) AllSessions(ctx context.Context, userID string) ([]models.Session, error) {
-	if err := mayAdminister(ctx); err != nil {
+	if err := s.mayAdminister(ctx); err != nil {
 		return nil, err
 	}
 	if userID == "" {

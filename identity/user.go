@@ -106,19 +106,25 @@ func about(ctx context.Context, event, userID string) models.Event {
 }
 
 // mayAdminister is the law of every change to somebody else: the operator and
-// admins make it, nobody else does.
-func mayAdminister(ctx context.Context) error {
+// admins make it, nobody else does, and admins prove again who they are where
+// the policy asks for that.
+func (s *Service) mayAdminister(ctx context.Context) error {
 	p := models.PrincipalOf(ctx)
-	if models.IsOperator(ctx) || (p != nil && p.Access.Permissions.Has(policy.Administer)) {
+	switch {
+	case models.IsOperator(ctx):
 		return nil
+	case p == nil || !p.Access.Permissions.Has(policy.Administer):
+		return ErrNotAdmin
+	case s.MustConfirm(p, policy.Administer):
+		return ErrConfirm
 	}
-	return ErrNotAdmin
+	return nil
 }
 
 // mayChange is that law for one person: nobody but the operator changes somebody
 // who holds more than they do.
 func (s *Service) mayChange(ctx context.Context, userID string) error {
-	if err := mayAdminister(ctx); err != nil || models.IsOperator(ctx) {
+	if err := s.mayAdminister(ctx); err != nil || models.IsOperator(ctx) {
 		return err
 	}
 	held, err := s.held(ctx, userID)
