@@ -386,6 +386,7 @@ func TestNotices(t *testing.T) {
 		"notice=sessions_ended&n=0":                    "You are signed in here alone.",
 		"notice=sessions_ended&n=-1":                   "You are signed in here alone.",
 		"notice=sessions_ended&n=99999999999999999999": "You are signed in here alone.",
+		"notice=sessions_ended&n=20000":                "You are signed in here alone.",
 		"notice=sessions_ended&n=canary":               "You are signed in here alone.",
 	} {
 		if a := b.page("/auth/account?" + query); !strings.Contains(a.body, want+"<") {
