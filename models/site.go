@@ -60,8 +60,8 @@ func (s Site) SameOrigin(origin, fetchSite string) bool {
 const maxNext = 2048
 
 // Next rebuilds a return address from its parts, so that whatever a stranger
-// wrote leads to this origin and below our prefix: to Dagster, or to the
-// account's pages. Anything else leads to the front page.
+// wrote leads to this origin and below our prefix: to Dagster, to the account's
+// pages or to the console's. Anything else leads to the front page.
 func (s Site) Next(raw string) string {
 	home := s.Prefix() + "/"
 	u, err := url.Parse(raw)
@@ -81,9 +81,11 @@ func (s Site) Next(raw string) string {
 	return clean
 }
 
-// elsewhere tells our own pages to which nobody comes back.
+// elsewhere tells our own pages to which nobody comes back. A download is none:
+// nobody begins one because a stranger's link led them to sign in.
 func elsewhere(path, own string) bool {
-	return strings.HasPrefix(path, own) && !strings.HasPrefix(path, own+"account/")
+	console := strings.HasPrefix(path, own+"admin/") && !strings.HasSuffix(path, "/export/")
+	return strings.HasPrefix(path, own) && !console && !strings.HasPrefix(path, own+"account/")
 }
 
 func (s Site) ours(u *url.URL) bool {

@@ -59,6 +59,12 @@ func TestNext(t *testing.T) {
 		{"https://d.example.com", "/auth/account", "/auth/account"},
 		{"https://d.example.com", "/auth/account/totp", "/auth/account/totp"},
 		{"https://d.example.com", "/auth/accounts", "/"},
+		{"https://d.example.com", "/auth/admin", "/auth/admin"},
+		{"https://d.example.com", "/auth/admin/people?role=admin", "/auth/admin/people?role=admin"},
+		{"https://d.example.com", "/auth/admins", "/"},
+		{"https://d.example.com", "/auth/admin/../logout", "/"},
+		{"https://d.example.com", "/auth/admin/audit/export?format=csv", "/"},
+		{"https://d.example.com", "/auth/admin/audit/%65xport", "/"},
 		{"https://d.example.com", "/auth/account/../logout", "/"},
 		{"https://d.example.com", "/auth/account/%2e%2e/logout", "/"},
 		{"https://d.example.com/dag", "/dag/auth/account", "/dag/auth/account"},
@@ -79,7 +85,8 @@ func TestNext(t *testing.T) {
 }
 
 // Whatever a stranger writes, a browser that is sent there stays at this
-// origin, below our prefix, and outside of our own pages but for the account's.
+// origin, below our prefix, and outside of our own pages but for the account's and the
+// console's.
 func FuzzNext(f *testing.F) {
 	for _, seed := range []string{"/runs?x=1", "//evil", "/\\evil", "/%2F/evil", "https://d.example.com", "/dag/../x", "/dag/auth/x", "/dag/%2e%2e/", "/auth/account/x"} {
 		f.Add(seed)
@@ -95,7 +102,8 @@ func FuzzNext(f *testing.F) {
 			if u.Scheme != "https" || u.Host != "d.example.com" || u.User != nil || strings.ContainsAny(got, "\\\r\n\t") {
 				t.Fatalf("%q leads to %s", raw, u)
 			}
-			own := strings.HasPrefix(u.Path+"/", prefix+"/auth/") && !strings.HasPrefix(u.Path+"/", prefix+"/auth/account/")
+			own := strings.HasPrefix(u.Path+"/", prefix+"/auth/") &&
+				!strings.HasPrefix(u.Path+"/", prefix+"/auth/account/") && !strings.HasPrefix(u.Path+"/", prefix+"/auth/admin/")
 			if !strings.HasPrefix(u.Path+"/", prefix+"/") || own {
 				t.Fatalf("%q leads to %s", raw, u)
 			}
