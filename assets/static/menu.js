@@ -117,8 +117,9 @@
   const group = make("div", { id: "dagpass" }, button);
   const who = make("div", { className: "dagpass-who" });
   const account = make("a", { role: "menuitem", className: "dagpass-item", href: base + "/auth/account", autofocus: true }, "Account");
+  const admin = make("a", { role: "menuitem", className: "dagpass-item", href: base + "/auth/admin" }, "Console");
   const leave = make("button", { role: "menuitem", className: "dagpass-item" }, "Sign out");
-  const items = [account, leave];
+  let items = [account, leave]; // the console is for admins: fill adds it
   const form = make("form", { role: "none", method: "post", action: base + "/auth/logout" }, leave);
   const list = make("div", { role: "menu", ariaLabel: "Account" }, account, form);
   const popup = make("div", { id: "dagpass-popup", className: "dagpass-popup", popover: "auto" }, who, list);
@@ -178,6 +179,10 @@
     lines.push(...here.slice(0, mostLocations).map(([location, role]) => line(title(role) + " at " + location)));
     if (here.length > mostLocations) lines.push(line("and at " + (here.length - mostLocations) + " more"));
     who.replaceChildren(...lines);
+    const mayEnter = me.permissions.includes("administer");
+    items = mayEnter ? [account, admin, leave] : [account, leave];
+    if (mayEnter) account.after(admin);
+    else admin.remove();
     label.textContent = button.title = name;
     button.setAttribute("aria-label", "Account of " + name);
   }
