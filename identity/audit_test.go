@@ -16,7 +16,7 @@ import (
 func TestAuditChain(t *testing.T) {
 	each(t, func(w *world) {
 		w.signIn(providertest.Ada)
-		if last, err := w.VerifyAudit(ctx); err != nil || last.Seq < 2 {
+		if last, err := w.VerifyAudit(ctx, ""); err != nil || last.Seq < 2 {
 			w.t.Errorf("%d %v", last.Seq, err)
 		}
 	})
@@ -46,7 +46,7 @@ func TestTampering(t *testing.T) {
 			if _, err := db.ExecContext(ctx, row.sql); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.VerifyAudit(ctx); err == nil || !strings.Contains(err.Error(), row.says) {
+			if _, err := w.VerifyAudit(ctx, ""); err == nil || !strings.Contains(err.Error(), row.says) {
 				t.Errorf("%v", err)
 			}
 		})

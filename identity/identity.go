@@ -50,8 +50,11 @@ type Config struct {
 	// account; an address may twenty times as often. Zero is 5 and 5 minutes.
 	Attempts int
 	Window   time.Duration
-	Now      func() time.Time
-	Log      *slog.Logger
+	// OnCheckpoint, if set, is called with every checkpoint that this replica has
+	// written, after its commit.
+	OnCheckpoint func(models.Checkpoint)
+	Now          func() time.Time
+	Log          *slog.Logger
 }
 
 // Service is the use cases. It is safe for concurrent use; what it keeps in
