@@ -22,6 +22,7 @@ type Metrics struct {
 	dagster  *prometheus.CounterVec
 	unknown  prometheus.Counter
 	passed   prometheus.Counter
+	unfiled  prometheus.Counter
 }
 
 // NewMetrics makes the counters; gauges are functions that are asked when a
@@ -48,11 +49,14 @@ func NewMetrics(version string, gauges map[string]func() float64) *Metrics {
 		passed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dagpass_would_have_refused_total", Help: "What monitor mode let pass and roles would have refused.",
 		}),
+		unfiled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "dagpass_audit_file_failures_total", Help: "Lines that the file of DAGPASS_AUDIT_FILE did not take; the trail has them.",
+		}),
 	}
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "dagpass_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, m.took, m.events, m.dagster, m.unknown, m.passed, info,
+	m.registry.MustRegister(m.requests, m.took, m.events, m.dagster, m.unknown, m.passed, m.unfiled, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for name, value := range gauges {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dagpass_" + name, Help: "Read when scraped."}, value))
@@ -80,6 +84,9 @@ func (m *Metrics) Dagster(class, outcome string) { m.dagster.WithLabelValues(cla
 // Unclassified counts a mutation that Dagpass does not know. Its name is the
 // client's choice and therefore no label.
 func (m *Metrics) Unclassified() { m.unknown.Inc() }
+
+// Unfiled counts a line that the file of the audit trail did not take.
+func (m *Metrics) Unfiled() { m.unfiled.Inc() }
 
 func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

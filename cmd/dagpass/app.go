@@ -41,6 +41,7 @@ type app struct {
 	metrics  *handlers.Metrics
 	server   *handlers.Server
 	lookout  *lookout
+	trail    *trailPrinter
 }
 
 // newApp puts the rooms together and brings the database to our schema. Site is
@@ -55,7 +56,7 @@ func newApp(ctx context.Context, cfg Config, site models.Site, io stdio) (*app, 
 		return nil, err
 	}
 	if err := a.wire(ctx, keys); err != nil {
-		return nil, errors.Join(err, a.store.Close())
+		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
 }
@@ -65,15 +66,26 @@ func (a *app) openStore(ctx context.Context, events io.Writer) (err error) {
 		return err
 	}
 	a.metrics = handlers.NewMetrics(version, a.gauges())
-	printed := &eventPrinter{w: events}
+	a.trail = &trailPrinter{w: events}
+	if a.cfg.AuditFile != "" {
+		if a.trail.file, err = newTrailFile(a.cfg, a.metrics.Unfiled, a.log); err != nil {
+			return errors.Join(err, a.store.Close())
+		}
+	}
 	a.store.OnEvent = func(e models.Event) {
 		a.metrics.Event(e)
-		printed.print(e)
+		a.trail.print(e)
 	}
 	if _, err := a.store.Migrate(ctx); err != nil {
-		return errors.Join(err, a.store.Close())
+		return errors.Join(err, a.close())
 	}
 	return nil
+}
+
+// close closes what newApp opened.
+func (a *app) close() error {
+	a.trail.close()
+	return a.store.Close()
 }
 
 func (a *app) gauges() map[string]func() float64 {
@@ -289,22 +301,6 @@ func readKey(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s does not hold a key", path)
 	}
 	return keys[0], nil
-}
-
-// eventPrinter writes each event as one line of JSON.
-type eventPrinter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (p *eventPrinter) print(e models.Event) {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return // the row has been written; a line that cannot be is not worth a failure
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, _ = p.w.Write(append(line, '\n'))
 }
 
 // lookout keeps how Dagster and the providers were when they were last asked, so

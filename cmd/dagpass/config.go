@@ -56,6 +56,11 @@ type Config struct {
 	Window        time.Duration `env:"RATE_LIMIT_WINDOW" envDefault:"5m"`
 	OIDCProviders list          `env:"OIDC_PROVIDERS"`
 
+	AuditRetention time.Duration `env:"AUDIT_RETENTION" envDefault:"0"`
+	AuditFile      string        `env:"AUDIT_FILE"`
+	AuditFileMaxMB int           `env:"AUDIT_FILE_MAX_MB" envDefault:"100"`
+	AuditFileKeep  int           `env:"AUDIT_FILE_KEEP" envDefault:"10"`
+
 	Bootstrap BootstrapConfig `envPrefix:"BOOTSTRAP_ADMIN_"`
 
 	Google GoogleConfig `envPrefix:"GOOGLE_"`
@@ -181,15 +186,24 @@ func (l *loader) collect(environ []string, dotenv string) {
 		}
 	}
 	for name, value := range merged {
-		if !strings.HasSuffix(name, "_FILE") {
+		if _, isFile := cutFile(name); !isFile {
 			l.vars[name] = value
 		}
 	}
 	for name, value := range merged {
-		if base, isFile := strings.CutSuffix(name, "_FILE"); isFile {
+		if base, isFile := cutFile(name); isFile {
 			l.file(base, value, merged, fromEnv)
 		}
 	}
+}
+
+// cutFile tells of which setting a name gives the file. AUDIT_FILE is a setting
+// itself: there is no AUDIT.
+func cutFile(name string) (base string, isFile bool) {
+	if name == "AUDIT_FILE" {
+		return "", false
+	}
+	return strings.CutSuffix(name, "_FILE")
 }
 
 func (l *loader) file(base, path string, merged map[string]string, fromEnv map[string]bool) {
@@ -387,6 +401,7 @@ func (l *loader) check(c *Config) {
 	l.checkPolicy(c)
 	l.checkRunLabel(c)
 	l.checkAccounts(c)
+	l.checkAudit(c)
 }
 
 func (l *loader) checkListen(c *Config) {

@@ -101,6 +101,10 @@ func TestConfigDefaults(t *testing.T) {
 		{"RATE_LIMIT_ATTEMPTS", c.Attempts, 5},
 		{"RATE_LIMIT_WINDOW", c.Window, 5 * time.Minute},
 		{"ALB_HEADERS", c.ALBHeaders, false},
+		{"AUDIT_RETENTION", c.AuditRetention, time.Duration(0)},
+		{"AUDIT_FILE", c.AuditFile, ""},
+		{"AUDIT_FILE_MAX_MB", c.AuditFileMaxMB, 100},
+		{"AUDIT_FILE_KEEP", c.AuditFileKeep, 10},
 		{"TRUSTED_PROXIES", len(c.trusted), 0},
 		{"GOOGLE_ISSUER", c.Google.Issuer, "https://accounts.google.com"},
 		{"GITHUB_URL", c.GitHub.URL, "https://github.com"},
@@ -302,6 +306,14 @@ func TestConfigRefuses(t *testing.T) {
 		{"a grant for local accounts, whose addresses prove nothing", okta("DAGPASS_POLICY=grants: [{ slot: password, email: a@b.c, role: admin }]"), []string{
 			`DAGPASS_POLICY: grant 1: slot "password" is not a configured provider`,
 		}},
+		{"a trail of half a minute", okta("DAGPASS_AUDIT_RETENTION=30s"), []string{"DAGPASS_AUDIT_RETENTION must be 24h or more, or 0 to keep everything"}},
+		{"a trail of less than nothing", okta("DAGPASS_AUDIT_RETENTION=-24h"), []string{"DAGPASS_AUDIT_RETENTION must be 24h or more, or 0 to keep everything"}},
+		{"audit files without a size or a number", okta("DAGPASS_AUDIT_FILE_MAX_MB=0", "DAGPASS_AUDIT_FILE_KEEP=0"), []string{
+			"DAGPASS_AUDIT_FILE_MAX_MB must be between 1 and 10000", "DAGPASS_AUDIT_FILE_KEEP must be between 1 and 10000",
+		}},
+		{"the database as audit file", okta("DAGPASS_DATABASE_URL=sqlite:/var/lib/d.db", "DAGPASS_AUDIT_FILE=/var/lib/../lib/d.db"), []string{"DAGPASS_AUDIT_FILE must be another file than those of the database"}},
+		{"its log as audit file", okta("DAGPASS_AUDIT_FILE=./dagpass.db-wal"), []string{"DAGPASS_AUDIT_FILE must be another file than those of the database"}},
+		{"a file with the audit file's name", okta("DAGPASS_AUDIT_FILE_FILE=/no/such/file"), []string{"DAGPASS_AUDIT_FILE_FILE names a file that cannot be read: no such file or directory"}},
 		{"all at once", []string{
 			"DAGPASS_GITHUB_CLIENT_ID=id", "DAGPASS_OIDC_PROVIDERS=okta,okta", "DAGPASS_PUBLIC_URL=http://dagster.corp.com", "DAGPASS_UPSTREAM=ftp://x",
 			"DAGPASS_LOG_LEVEL=loud", "DAGPASS_LITSEN=x", "DAGPASS_SESSION_TTL=x", "DAGPASS_SECRET_KEY=x", "DAGPASS_TRUSTED_PROXIES=x",
@@ -383,6 +395,7 @@ func TestConfigAccepts(t *testing.T) {
 		{"DAGPASS_BOOTSTRAP_ADMIN_USERNAME=boss", "DAGPASS_BOOTSTRAP_ADMIN_PASSWORD=correct horse battery staple"},
 		{"DAGPASS_MFA=required", "DAGPASS_RATE_LIMIT_ATTEMPTS=1", "DAGPASS_RATE_LIMIT_WINDOW=24h"},
 		okta("DAGPASS_PASSWORD_LOGIN=false", "DAGPASS_MFA=off"),
+		okta("DAGPASS_AUDIT_RETENTION=24h", "DAGPASS_AUDIT_FILE=/no/such/dir/audit.jsonl", "DAGPASS_AUDIT_FILE_MAX_MB=1", "DAGPASS_AUDIT_FILE_KEEP=1"),
 		ldap("DAGPASS_PASSWORD_LOGIN=false", "DAGPASS_LDAP_BIND_DN=cn=a", "DAGPASS_LDAP_BIND_PASSWORD=b"),
 		{"DAGPASS_LDAP_URLS=ldap://a.corp.com,ldap://b.corp.com", "DAGPASS_LDAP_STARTTLS=true", "DAGPASS_LDAP_BASE_DN=dc=corp,dc=com"},
 		ldap("DAGPASS_POLICY=grants: [{ slot: ldap, group: a, role: admin }]"),

@@ -25,7 +25,7 @@ var frameworks = map[string][]string{
 	"goose": {"github.com/pressly/goose"}, "net/http": {"net/http"}, "term": {"golang.org/x/term"},
 	"argon2": {"golang.org/x/crypto/argon2"}, "otp": {"github.com/pquerna/otp"}, "webauthn": {"github.com/go-webauthn/"},
 	"precis": {"golang.org/x/text"}, "idna": {"golang.org/x/net/idna"}, "ldap": {"github.com/go-ldap/"},
-	"barcode": {"github.com/boombuler/barcode"},
+	"barcode": {"github.com/boombuler/barcode"}, "lumberjack": {"gopkg.in/natefinch/lumberjack.v2"},
 }
 
 type room struct {

@@ -66,11 +66,12 @@ func operate(ctx context.Context, env environment, io stdio, do func(context.Con
 		return err
 	}
 	cfg.LogLevel = "warn"
+	cfg.AuditFile = "" // it is the server's, which rotates it
 	a, err := newApp(ctx, cfg, cfg.site(cfg.listenPort()), stdio{io.In, discard{}, io.Err})
 	if err != nil {
 		return err
 	}
-	defer a.store.Close()
+	defer a.close()
 	return do(models.WithOperator(ctx), a.identity)
 }
 
@@ -84,7 +85,7 @@ type auditVerifyVerb struct{}
 // Run walks the whole chain.
 func (auditVerifyVerb) Run(ctx context.Context, env environment, io stdio) error {
 	return operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
-		last, err := s.VerifyAudit(ctx)
+		last, err := s.VerifyAudit(ctx, "")
 		if err != nil {
 			return err
 		}
