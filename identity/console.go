@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -188,6 +189,23 @@ func WithVersion(ctx context.Context, version string) context.Context {
 // of their own. Without it, disabling, demoting or deleting oneself is ErrSelf.
 func WithConsent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, consentKey, true)
+}
+
+// versionOf is a digest of what a form about somebody shows and changes.
+func versionOf(u models.User) string {
+	var disabled int64
+	if u.DisabledAt != nil {
+		disabled = u.DisabledAt.UnixMicro() // as exact as a database keeps it
+	}
+	return models.Digest(fmt.Sprintf("%s %q %d", u.ID, u.Role, disabled))
+}
+
+// fits refuses a change that was decided upon somebody as they no longer are.
+func fits(ctx context.Context, u models.User) error {
+	if seen, ok := ctx.Value(versionKey).(string); ok && seen != versionOf(u) {
+		return ErrChanged
+	}
+	return nil
 }
 
 // mayLook is the law of every reading of what concerns others: admins and the

@@ -361,7 +361,7 @@ func TestResetFactors(t *testing.T) {
 // Admins reset others' factors, but not those of who may do more than they.
 func TestWhoResetsFactors(t *testing.T) {
 	holds := func(all policy.Permissions) context.Context {
-		return models.WithPrincipal(ctx, &models.Principal{Access: policy.Access{Permissions: all}})
+		return models.WithPrincipal(ctx, &models.Principal{ProvenAt: time.Now(), Access: policy.Access{Permissions: all}})
 	}
 	for name, row := range map[string]struct {
 		ctx  context.Context

@@ -178,7 +178,11 @@ func (s *Service) EndSessionsOf(ctx context.Context, userID string) (ended int64
 		return 0, err
 	}
 	return s.revoke(ctx, models.Target{Kind: "user", ID: userID}, func(tx *store.Tx) (int64, error) {
-		if _, err := tx.User(userID); err != nil { // locks: nobody gets in meanwhile
+		user, err := tx.User(userID) // locks: nobody gets in meanwhile
+		if err == nil {
+			err = fits(ctx, user)
+		}
+		if err != nil {
 			return 0, err
 		}
 		ended, err := tx.DeleteSessionsOf(userID)
@@ -212,10 +216,10 @@ func (s *Service) revoke(ctx context.Context, what models.Target, end func(*stor
 	return ended, err
 }
 
-// AllSessions lists whose sessions are open, the newest first, for the operator;
-// with a user's id only theirs.
+// AllSessions lists whose sessions are open, the newest first, for admins and the
+// operator; with a user's id only theirs.
 func (s *Service) AllSessions(ctx context.Context, userID string) ([]models.Session, error) {
-	if err := s.mayAdminister(ctx); err != nil {
+	if err := s.mayLook(ctx); err != nil {
 		return nil, err
 	}
 	if userID == "" {

@@ -31,6 +31,9 @@ func (s *Service) MakeLink(ctx context.Context, userID string, purpose models.Li
 	}
 	err = s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
 		user, err := tx.User(userID)
+		if err == nil {
+			err = fits(ctx, user)
+		}
 		if err == nil && user.Disabled() {
 			err = ErrNotAllowed
 		}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"slices"
 
 	"github.com/dagpass/dagpass/models"
@@ -11,4 +12,21 @@ import (
 // use a permission: the policy asks for a recent proof, and there is none.
 func (s *Service) MustConfirm(p *models.Principal, perm policy.Permission) bool {
 	return slices.Contains(s.Policy().MFA().StepUp, perm) && !s.Fresh(p)
+}
+
+// provenLately wants a recent proof of who somebody is: else ErrConfirm. Where
+// there is nothing to prove it with, a recent sign-in is enough, as for
+// [Service.Self].
+func (s *Service) provenLately(ctx context.Context, p *models.Principal) error {
+	if s.Fresh(p) {
+		return nil
+	}
+	if _, err := s.Self(p); err != nil {
+		return err
+	}
+	ways, err := s.ConfirmWays(ctx, p)
+	if err == nil && ways != (Ways{}) {
+		return ErrConfirm
+	}
+	return err
 }
