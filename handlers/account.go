@@ -103,19 +103,22 @@ func (s *Server) fillFactors(c echo.Context, v *views.Account) error {
 		return nil
 	}
 	factors, recovery, err := s.Identity.FactorsOf(c.Request().Context(), principal(c).User.ID)
-	f := &views.Factors{
+	v.Factors = &views.Factors{
 		Recovery: recovery, Required: s.Identity.MFA == identity.MFARequired, Passkeys: s.Identity.PasskeysWork(),
-		PasskeyName: device(c.Request().UserAgent()),
+		PasskeyName: device(c.Request().UserAgent()), List: factorLines(factors),
 	}
+	return err
+}
+
+func factorLines(factors []models.Factor) (all []views.Factor) {
 	for _, one := range factors {
 		shown := views.Factor{ID: one.ID, Kind: string(one.Kind), Name: one.Name, Added: one.CreatedAt}
 		if one.LastUsedAt != nil {
 			shown.LastUsed = *one.LastUsedAt
 		}
-		f.List = append(f.List, shown)
+		all = append(all, shown)
 	}
-	v.Factors = f
-	return err
+	return all
 }
 
 // accountScopes lists what somebody may do besides at some code locations only.

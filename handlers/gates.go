@@ -9,6 +9,7 @@ import (
 
 	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 )
 
 // local is the gate of everything that has to do with passwords: in OAuth-only
@@ -41,6 +42,29 @@ func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if principal(c) == nil {
 			return s.toLogin(c)
+		}
+		return next(c)
+	}
+}
+
+// administer shows the console to admins alone. It is a courtesy: all that the
+// console reads and changes, identity judges anew.
+func (s *Server) administer(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !principal(c).Access.Permissions.Has(policy.Administer) {
+			return identity.ErrNotAdmin
+		}
+		return next(c)
+	}
+}
+
+// fromHere is the gate of downloads. They change nothing, but they read all there
+// is and are recorded, so no page of another site begins one (Fetch Metadata
+// §2.1): "none" is somebody who came by themself.
+func (s *Server) fromHere(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if site := c.Request().Header.Get("Sec-Fetch-Site"); site != "same-origin" && site != "none" {
+			return errOrigin
 		}
 		return next(c)
 	}

@@ -152,10 +152,12 @@ func (p *Pages) action(r *http.Request, code string, known, reloads bool) (text,
 }
 
 // confirm is the address to prove again who one is, and to come back from: to
-// the page that was asked for, and from a form to the account's page.
+// the page that was asked for, and from a form to the one that it stands on.
 func (p *Pages) confirm(r *http.Request) string {
-	next := ""
+	next, console := "", p.Site.Prefix()+consoleRoute
 	switch {
+	case below(r.URL.Path, console):
+		next = console + consolePage(r, console)
 	case safe(r):
 		next = r.URL.RequestURI()
 	case below(r.URL.Path, p.Site.Prefix()+"/auth"):

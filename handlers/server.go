@@ -37,6 +37,8 @@ type Config struct {
 	Version      string
 	// Monitor tells that what a role forbids is recorded and done all the same.
 	Monitor bool
+	// Warnings are what an admin should hear of the configuration.
+	Warnings []string
 	// Demo marks the pages of a demonstration.
 	Demo bool
 	Now  func() time.Time
@@ -53,6 +55,8 @@ type DagsterStatus struct {
 type Around struct {
 	Dagster   DagsterStatus
 	Providers []identity.ProviderState
+	// Unclassified are mutations of this Dagster that Dagpass does not know.
+	Unclassified []string
 }
 
 // Server answers every request.
@@ -127,6 +131,28 @@ func New(c Config) *Server {
 	s.post(person, "/account/unlink", s.unlink)
 	s.post(s.group(s.local, s.sameOrigin, s.recognise, s.signedIn), "/account/password", s.changePassword)
 
+	admin := s.group(s.sameOrigin, s.recognise, s.signedIn, s.administer)
+	s.get(admin, "/admin", s.overview)
+	s.get(admin, "/admin/people", s.people)
+	s.post(admin, "/admin/people", s.invite)
+	s.get(admin, "/admin/people/:id", s.person)
+	s.post(admin, "/admin/people/:id/role", s.setRole)
+	s.post(admin, "/admin/people/:id/disable", s.disable)
+	s.post(admin, "/admin/people/:id/enable", s.enable)
+	s.post(admin, "/admin/people/:id/link", s.makeLink)
+	s.post(admin, "/admin/people/:id/sign-out", s.signOutSomebody)
+	s.post(admin, "/admin/people/:id/reset-mfa", s.resetFactors)
+	s.post(admin, "/admin/people/:id/delete", s.deleteSomebody)
+	s.get(admin, "/admin/sessions", s.sessions)
+	s.post(admin, "/admin/sessions/end", s.revokeSession)
+	s.get(admin, "/admin/access", s.access)
+	s.get(admin, "/admin/providers", s.consoleWays)
+	s.get(admin, "/admin/audit", s.audit)
+
+	files := s.group(s.fromHere, s.recognise, s.signedIn, s.administer) // recorded: they answer no HEAD
+	files.GET("/admin/people/export", s.exportPeople)
+	files.GET("/admin/audit/export", s.exportAudit)
+
 	for _, path := range []string{"", "/*"} { // nothing else below /auth is there, or ever reaches Dagster
 		open.Any(path, s.notFound)
 		open.RouteNotFound(path, s.notFound) // any method that Any does not know
@@ -156,6 +182,7 @@ func (s *Server) json(g *echo.Group, path string, h echo.HandlerFunc) { g.POST(p
 const (
 	callbackRoute = "/auth/callback/:slot"
 	accountRoute  = "/auth/account"
+	consoleRoute  = "/auth/admin"
 )
 
 // ServeHTTP implements http.Handler.

@@ -1,0 +1,61 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dagpass/dagpass/views"
+)
+
+// onePage is how many lines a page of the console has.
+const onePage = 50
+
+// console is what every page of the console shows.
+func (s *Server) console(c echo.Context) views.Console {
+	return views.Console{Site: s.viewSite(), Admin: principal(c).User.Label(), Notice: consoleNotices[c.QueryParam("notice")]}
+}
+
+// consoleNotices are the sentences that a fixed code in the address shows.
+var consoleNotices = map[string]string{
+	"role_set":      "The role is set. With another role than before, this person has to sign in again.",
+	"disabled":      "The account is disabled: its sessions have ended, and nobody can sign in to it.",
+	"enabled":       "The account is enabled again.",
+	"signed_out":    "All sessions of this person have ended.",
+	"mfa_reset":     "The second factors of this person are removed, and their sessions have ended.",
+	"deleted":       "The account is deleted.",
+	"session_ended": "That session has ended.",
+	"no_link":       "The account is made, but it has no link yet. Make one below.",
+}
+
+// toConsole ends a change: it goes on to a page of the console with a notice.
+func (s *Server) toConsole(c echo.Context, page, notice string) error {
+	return s.goOn(c, s.site.Prefix()+consoleRoute+page+"?notice="+notice)
+}
+
+// refusedHere shows a page of the console with an error that none of its fields is
+// about.
+func (s *Server) refusedHere(c echo.Context, err error, show func(views.Console) (page, error)) error {
+	return s.again(c, err, func(wrong views.Wrong) (page, error) {
+		v := s.console(c)
+		v.Notice, v.NoticeTone = wrong[""], "error"
+		return show(v)
+	}, "")
+}
+
+// consolePage is where one comes back to in the console, below its route: to the
+// page that was asked for, and from a form or a download to the one that it
+// stands on.
+func consolePage(r *http.Request, route string) string {
+	at := strings.TrimPrefix(r.URL.Path, route)
+	if safe(r) && path.Base(at) != "export" {
+		return (&url.URL{Path: at, RawQuery: r.URL.RawQuery}).RequestURI()
+	}
+	if up := path.Dir(at); up != "/" {
+		at = up
+	}
+	return (&url.URL{Path: at}).EscapedPath()
+}

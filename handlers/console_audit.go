@@ -1,0 +1,221 @@
+package handlers
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/views"
+)
+
+// audit lists the trail, the newest event first.
+func (s *Server) audit(c echo.Context) error {
+	f, wrong := auditFilter(auditQuery(c))
+	before, err := cursor(c.QueryParam("before"))
+	if err != nil {
+		wrong["before"] = "There is no such page: this is the newest one."
+	}
+	if len(wrong) > 0 {
+		return s.wrongFilter(c, wrong)
+	}
+	records, err := s.Identity.Events(c.Request().Context(), f, before, onePage)
+	if err != nil {
+		return err
+	}
+	v := s.auditPage(c)
+	v.Lines = eventLines(records)
+	if len(records) == onePage {
+		v.Older = strconv.FormatInt(records[onePage-1].Seq, 10)
+	}
+	return s.show(c, http.StatusOK, v)
+}
+
+func (s *Server) auditPage(c echo.Context) views.ConsoleAudit {
+	return views.ConsoleAudit{Console: s.console(c), Filter: auditQuery(c), Events: eventNames}
+}
+
+// wrongFilter shows the page without events: none fits what cannot be understood.
+func (s *Server) wrongFilter(c echo.Context, wrong views.Wrong) error {
+	v := s.auditPage(c)
+	v.Wrong = wrong
+	return s.show(c, http.StatusBadRequest, v)
+}
+
+// eventNames are those to choose from: what admins ask for.
+var eventNames = []string{
+	"signin.*", "signin.finish", "signout.finish", "session.*", "session.revoke", "session.confirm",
+	"user.*", "user.add", "user.set_role", "user.disable", "user.enable", "user.delete", "user.link", "user.merge",
+	"mfa.*", "mfa.enrol", "mfa.remove", "mfa.reset", "identity.*", "setup.*", "audit.*", "people.export", "dagster.*",
+}
+
+func auditQuery(c echo.Context) views.ConsoleAuditFilter {
+	q := func(name string) string { return strings.TrimSpace(c.QueryParam(name)) }
+	return views.ConsoleAuditFilter{
+		Person: q("person"), Event: q("event"), Outcome: q("outcome"), Target: q("target"), Location: q("location"), Run: q("run"),
+		Request: q("request"), Since: q("since"), Until: q("until"), Before: q("before"),
+	}
+}
+
+const badTime = "This is no time: write 2026-11-21 or 2026-11-21T09:10, in UTC."
+
+// auditFilter reads what was typed, and says what of it cannot be understood.
+func auditFilter(q views.ConsoleAuditFilter) (models.Filter, views.Wrong) {
+	f := models.Filter{
+		Person: q.Person, Event: q.Event, Outcome: q.Outcome, Target: q.Target, Location: q.Location, Run: q.Run, Request: q.Request,
+	}
+	wrong, ok := views.Wrong{}, false
+	if f.Since, ok = parseTime(q.Since, 0); !ok {
+		wrong["since"] = badTime
+	}
+	if f.Until, ok = parseTime(q.Until, 24*time.Hour); !ok {
+		wrong["until"] = badTime
+	}
+	if len(wrong) == 0 && q.Until != "" && !f.Since.Before(f.Until) {
+		wrong["until"] = "This is not after the beginning."
+	}
+	return f, wrong
+}
+
+// parseTime reads an instant as a browser's field or RFC 3339 has it, in UTC
+// where it names no zone. A day alone is its beginning, or with day its end.
+func parseTime(text string, day time.Duration) (time.Time, bool) {
+	if text == "" {
+		return time.Time{}, true
+	}
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		return t.Add(day), t.Year() > 0
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), t.Year() > 0
+		}
+	}
+	return time.Time{}, false
+}
+
+// cursor reads the number of an event; empty is zero.
+func cursor(text string) (int64, error) {
+	n, err := strconv.ParseUint(cmp.Or(text, "0"), 10, 63)
+	return int64(n), err
+}
+
+// exportAudit is the trail as a file, the oldest event first.
+func (s *Server) exportAudit(c echo.Context) error {
+	f, wrong := auditFilter(auditQuery(c))
+	if len(wrong) > 0 {
+		return s.wrongFilter(c, wrong)
+	}
+	switch c.QueryParam("format") {
+	case "csv", "":
+		return s.auditTable(c, f)
+	case "jsonl":
+		return s.auditLines(c, f)
+	}
+	return models.ErrNotFound
+}
+
+// trailColumns are those of the trail as a table.
+var trailColumns = []string{
+	"seq", "time", "event", "outcome", "reason", "actor_kind", "actor_id", "actor_name", "on_behalf_of", "target_kind", "target_id",
+	"location", "run_id", "provider", "operation", "permission", "rule", "count", "client_ip", "user_agent", "session", "request_id", "hash",
+}
+
+func (s *Server) auditTable(c echo.Context, f models.Filter) error {
+	return s.table(c, "audit", trailColumns, func(row func(...string) error) error {
+		return s.Identity.ExportEvents(c.Request().Context(), f, func(r models.Record) error {
+			e, t := r.Event, target(r.Event)
+			return row(strconv.FormatInt(r.Seq, 10), e.Time.UTC().Format(time.RFC3339Nano), e.Event, e.Outcome, e.Reason,
+				e.Actor.Kind, e.Actor.ID, e.Actor.Name, e.OnBehalfOf, t.Kind, t.ID, t.Location, e.RunID, e.Provider, e.Operation,
+				e.Permission, e.Rule, strconv.Itoa(max(1, e.Count)), e.ClientIP, e.UserAgent, e.Session, e.RequestID, r.Hash)
+		})
+	})
+}
+
+// auditLines sends the trail as JSON Lines: each event as it is kept, to the byte
+// that its hash covers.
+func (s *Server) auditLines(c echo.Context, f models.Filter) error {
+	return s.download(c, "audit.jsonl", "application/jsonl", func(w io.Writer) error {
+		return s.Identity.ExportEvents(c.Request().Context(), f, func(r models.Record) error {
+			_, err := fmt.Fprintf(w, "{\"seq\":%d,\"hash\":%q,\"event\":%s}\n", r.Seq, r.Hash, r.Body)
+			return err
+		})
+	})
+}
+
+// target is what an event was done to; zero for nothing.
+func target(e models.Event) models.Target {
+	if e.Target == nil {
+		return models.Target{}
+	}
+	return *e.Target
+}
+
+// eventLines are events as a page shows them.
+func eventLines(records []models.Record) (all []views.ConsoleEvent) {
+	for _, r := range records {
+		all = append(all, eventLine(r))
+	}
+	return all
+}
+
+func eventLine(r models.Record) views.ConsoleEvent {
+	e, t := r.Event, target(r.Event)
+	v := views.ConsoleEvent{
+		Seq: r.Seq, Time: e.Time, Event: e.Event, Outcome: e.Outcome, Reason: e.Reason, Actor: cmp.Or(e.Actor.Name, e.Actor.ID, e.Actor.Kind),
+		Target: joined(t.Kind, t.ID), Count: e.Count, Details: facts(r),
+	}
+	if t.Location != "" {
+		v.Target = strings.TrimSpace(v.Target + " at " + t.Location)
+	}
+	if e.Actor.Kind == "user" {
+		v.ActorID = e.Actor.ID
+	}
+	if t.Kind == "user" {
+		v.TargetID = t.ID
+	}
+	return v
+}
+
+// facts are all that an event says, in the order of its JSON.
+func facts(r models.Record) (all []views.ConsoleFact) {
+	e, t := r.Event, target(r.Event)
+	for _, f := range []views.ConsoleFact{
+		{Name: "Event", Value: e.Event},
+		{Name: "Outcome", Value: e.Outcome},
+		{Name: "Reason", Value: e.Reason},
+		{Name: "Time", Value: e.Time.UTC().Format(time.RFC3339Nano)},
+		{Name: "Who", Value: joined(e.Actor.Kind, e.Actor.Name, e.Actor.ID)},
+		{Name: "On behalf of", Value: e.OnBehalfOf},
+		{Name: "Target", Value: joined(t.Kind, t.ID)},
+		{Name: "Code location", Value: t.Location},
+		{Name: "Run", Value: e.RunID},
+		{Name: "Provider", Value: e.Provider},
+		{Name: "Operation", Value: e.Operation},
+		{Name: "Permission", Value: e.Permission},
+		{Name: "Rule", Value: e.Rule},
+		{Name: "Address", Value: e.ClientIP},
+		{Name: "Browser", Value: e.UserAgent},
+		{Name: "Session", Value: e.Session},
+		{Name: "Request", Value: e.RequestID},
+		{Name: "Number", Value: strconv.FormatInt(r.Seq, 10)},
+		{Name: "Hash", Value: r.Hash},
+	} {
+		if f.Value != "" {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// joined puts a blank between the parts that say something.
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " ")
+}
