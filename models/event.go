@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -76,6 +77,25 @@ func NewEvent(ctx context.Context, name, outcome string) Event {
 	return e
 }
 
+// WithoutNUL leaves out the character that PostgreSQL keeps in no text, and that
+// only somebody who wants to be hard to find has in a name.
+func (e Event) WithoutNUL() Event {
+	if e.Target != nil {
+		t := *e.Target
+		e.Target = &t
+		clean(&t.Kind, &t.ID, &t.Location)
+	}
+	clean(&e.ID, &e.Event, &e.Outcome, &e.Reason, &e.Actor.ID, &e.Actor.Name, &e.Actor.Kind, &e.OnBehalfOf, &e.ClientIP, &e.UserAgent,
+		&e.RequestID, &e.Session, &e.Provider, &e.Operation, &e.Permission, &e.Rule, &e.RunID)
+	return e
+}
+
+func clean(fields ...*string) {
+	for _, f := range fields {
+		*f = strings.ReplaceAll(*f, "\x00", "")
+	}
+}
+
 // Link is one row of the chain: Hash covers Previous and Body, so that a
 // changed, removed or reordered row breaks every later one.
 type Link struct {
@@ -102,6 +122,9 @@ func NewLink(last Link, e Event) (Link, error) {
 func (l Link) Follows(last Link) bool {
 	return l.Seq == last.Seq+1 && l.Previous == last.Hash && l.Hash == l.sum()
 }
+
+// Whole tells whether the hash is that of what the link says.
+func (l Link) Whole() bool { return l.Hash == l.sum() }
 
 func (l Link) sum() string {
 	sum := sha256.Sum256([]byte(l.Previous + "\n" + l.Body))

@@ -91,19 +91,39 @@ func again(err error) bool {
 	return errors.Is(err, gorm.ErrDuplicatedKey)
 }
 
-// eventRow is a link of the chain with what is copied out of its body, so that
-// it can be searched for.
+// eventRow is a link of the chain with what it is searched by: first what is
+// copied out of its body, then what the database computes from it.
 type eventRow struct {
-	models.Link
+	Seq int64 `gorm:"primaryKey;autoIncrement:false;index:idx_events_event,priority:2;index:idx_events_noun,priority:2;index:idx_events_outcome,priority:2;index:idx_events_actor_id,priority:2;index:idx_events_actor_name,priority:2;index:idx_events_request_id,priority:2;index:idx_events_target_id,priority:2;index:idx_events_location,priority:2;index:idx_events_run_id,priority:2"`
+
+	Previous, Hash, Body string
+
 	Time      time.Time `gorm:"index"`
-	Event     string    `gorm:"index"`
-	Outcome   string
-	ActorID   string `gorm:"index"`
-	RequestID string `gorm:"index"`
+	Event     string    `gorm:"index:idx_events_event,priority:1"`
+	Outcome   string    `gorm:"index:idx_events_outcome,priority:1"`
+	ActorID   string    `gorm:"index:idx_events_actor_id,priority:1"`
+	RequestID string    `gorm:"index:idx_events_request_id,priority:1"`
+
+	Noun      string `gorm:"->;index:idx_events_noun,priority:1"`
+	ActorName string `gorm:"->;index:idx_events_actor_name,priority:1"`
+	TargetID  string `gorm:"->;index:idx_events_target_id,priority:1"`
+	Location  string `gorm:"->;index:idx_events_location,priority:1"`
+	RunID     string `gorm:"->;index:idx_events_run_id,priority:1"`
 }
 
 // TableName implements GORM's Tabler.
 func (eventRow) TableName() string { return "events" }
+
+func newEventRow(l models.Link, e models.Event) eventRow {
+	return eventRow{
+		Seq: l.Seq, Previous: l.Previous, Hash: l.Hash, Body: l.Body,
+		Time: e.Time, Event: e.Event, Outcome: e.Outcome, ActorID: e.Actor.ID, RequestID: e.RequestID,
+	}
+}
+
+func (r eventRow) link() models.Link {
+	return models.Link{Seq: r.Seq, Previous: r.Previous, Hash: r.Hash, Body: r.Body}
+}
 
 // chainHead is the one row that says where the chain ends. It is more than the
 // last link: a chain that was cut off at its end no longer reaches it.
@@ -111,6 +131,8 @@ type chainHead struct {
 	ID   int64 `gorm:"primaryKey;autoIncrement:false"`
 	Seq  int64
 	Hash string
+	// Checkpoint is the event of the last checkpoint.
+	Checkpoint int64
 }
 
 // chain appends the events and gives them back with id and time. It comes last
@@ -127,13 +149,14 @@ func chain(db *gorm.DB, said []models.Event) ([]models.Event, error) {
 	last := models.Link{Seq: head.Seq, Hash: head.Hash}
 	events, rows := make([]models.Event, len(said)), make([]eventRow, len(said))
 	for i, e := range said {
+		e = e.WithoutNUL()
 		e.ID, e.Time = cmp.Or(e.ID, models.NewID()), stamp(e.Time)
 		link, err := models.NewLink(last, e)
 		if err != nil {
 			return nil, doing("audit chain", err)
 		}
 		last, events[i] = link, e
-		rows[i] = eventRow{Link: link, Time: e.Time, Event: e.Event, Outcome: e.Outcome, ActorID: e.Actor.ID, RequestID: e.RequestID}
+		rows[i] = newEventRow(link, e)
 	}
 	return events, doing("audit chain", extend(db, rows, last))
 }

@@ -181,7 +181,7 @@ func TestEventsAreRecordedTogether(t *testing.T) {
 func TestEventsThatCollideLeaveNothing(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		signedIn(t, s, "ada")
-		if err := s.Writer().Exec("INSERT INTO events (seq, previous, hash, body, time, event, outcome, actor_id, request_id) VALUES (602, '', '', '', ?, '', '', '', '')", noon()).Error; err != nil {
+		if err := s.Writer().Exec("INSERT INTO events (seq, previous, hash, body, time, event, outcome, actor_id, request_id) VALUES (602, '', '', '{}', ?, '', '', '', '')", noon()).Error; err != nil {
 			t.Fatal(err)
 		}
 		events := make([]models.Event, 700)

@@ -99,7 +99,7 @@ func migrated(t *testing.T, db *gorm.DB) (lines []string) {
 const sqliteSchema = `
 SELECT t.name || '.' || c.name || ' ' || lower(c.type)
        || ' null=' || iif(c."notnull", 'false', 'true') || ' primary=' || iif(c.pk, 'true', 'false')
-  FROM sqlite_schema t, pragma_table_info(t.name) c
+  FROM sqlite_schema t, pragma_table_xinfo(t.name) c
  WHERE t.type = 'table' AND t.name NOT IN ('goose_db_version', 'sqlite_sequence')
 UNION ALL
 SELECT t.name || ' index ' || i.name || ' unique=' || iif(i."unique", 'true', 'false')

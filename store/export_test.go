@@ -14,7 +14,7 @@ func Tables() []any {
 		&models.User{}, &models.Identity{}, &models.Session{}, &models.SigningKey{},
 		&spentState{}, &eventRow{}, &chainHead{},
 		&models.PendingSignIn{}, &models.Credential{}, &models.Factor{}, &models.RecoveryCode{}, &models.OneTimeLink{},
-		&models.KnownAddress{}, &FailedProof{},
+		&models.KnownAddress{}, &FailedProof{}, &models.Checkpoint{}, &models.Anchor{},
 	}
 }
 

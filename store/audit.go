@@ -1,0 +1,258 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/dagpass/dagpass/models"
+)
+
+// Page is a piece of the trail: up to Limit events behind number After and
+// before number Before, the newest first unless Oldest asks for the others.
+// Before zero is the end.
+type Page struct {
+	After, Before int64
+	Limit         int
+	Oldest        bool
+}
+
+// late is how much later than its time an event may have been appended, and how
+// wrong the clock of a replica may be. It bounds where events of a time are
+// looked for.
+const late = 24 * time.Hour
+
+// Records reads a page of the events that a filter chooses. What is outside of
+// the trail, behind its noted end or before its anchor, is not there.
+func (s *Store) Records(ctx context.Context, f models.Filter, p Page) ([]models.Record, error) {
+	db := s.read.WithContext(ctx)
+	p, err := within(db, f, p)
+	if err != nil {
+		return nil, doing("audit trail", err)
+	}
+	var rows []eventRow
+	if err := pageOf(db, f, p).Select("seq", "hash", "body").Find(&rows).Error; err != nil {
+		return nil, doing("audit trail", err)
+	}
+	records := make([]models.Record, len(rows))
+	for i, r := range rows {
+		records[i] = models.Record{Seq: r.Seq, Hash: r.Hash, Body: r.Body}
+		if err := json.Unmarshal([]byte(r.Body), &records[i].Event); err != nil {
+			return nil, fmt.Errorf("event %d of the audit trail cannot be read: %w", r.Seq, err)
+		}
+	}
+	return records, nil
+}
+
+// within makes the bounds of a page by number those of its times, too: numbers
+// are what every index is ordered by.
+func within(db *gorm.DB, f models.Filter, p Page) (Page, error) {
+	if p.Before == 0 {
+		p.Before = math.MaxInt64
+	}
+	if !f.Since.IsZero() {
+		last, err := numberOf(db.Where("time < ?", f.Since.Add(-late)).Order("time DESC"), p.After)
+		if err != nil {
+			return p, err
+		}
+		p.After = max(p.After, last)
+	}
+	if !f.Until.IsZero() {
+		first, err := numberOf(db.Where("time >= ?", f.Until.Add(late)).Order("time"), p.Before)
+		if err != nil {
+			return p, err
+		}
+		p.Before = min(p.Before, first)
+	}
+	return p, nil
+}
+
+// numberOf is the number of the first event of a query, or otherwise.
+func numberOf(db *gorm.DB, otherwise int64) (int64, error) {
+	var found []int64
+	err := db.Table("events").Limit(1).Pluck("seq", &found).Error
+	if err != nil || len(found) == 0 {
+		return otherwise, err
+	}
+	return found[0], nil
+}
+
+// pageOf is the query for a page. A person is an id or a name: each has an index,
+// and both together have none, so that the page is made of one page of either.
+func pageOf(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
+	if f.Person == "" {
+		return ordered(filtered(db, f, p), p)
+	}
+	byID := ordered(filtered(db, f, p).Where("actor_id = ?", f.Person), p).Select("seq")
+	byName := ordered(filtered(db, f, p).Where("actor_name = ?", f.Person), p).Select("seq")
+	return ordered(db.Table("events").Where("seq IN (SELECT seq FROM (?) AS a UNION SELECT seq FROM (?) AS b)", byID, byName), p)
+}
+
+func ordered(db *gorm.DB, p Page) *gorm.DB {
+	if p.Oldest {
+		return db.Order("seq").Limit(p.Limit)
+	}
+	return db.Order("seq DESC").Limit(p.Limit)
+}
+
+// filtered says what is chosen, but for the person. Where an index leaves out
+// what is empty, the condition says that it is not asked for.
+func filtered(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
+	db = db.Table("events").Where("seq > ? AND seq < ?", p.After, p.Before).
+		Where("seq > coalesce((SELECT seq FROM audit_anchors WHERE id = 1), 0) AND seq <= (SELECT seq FROM chain_heads WHERE id = 1)")
+	noun, all := f.Noun()
+	if all {
+		f.Event = ""
+	} else {
+		noun = ""
+	}
+	for _, c := range []struct{ where, value string }{
+		{"event = ?", f.Event}, {"noun = ?", noun}, {"outcome = ?", f.Outcome}, {"request_id = ?", f.Request},
+		{"target_id = ? AND target_id <> ''", f.Target}, {"location = ? AND location <> ''", f.Location},
+		{"run_id = ? AND run_id <> ''", f.Run},
+	} {
+		if c.value != "" {
+			db = db.Where(c.where, c.value)
+		}
+	}
+	if !f.Since.IsZero() {
+		db = db.Where("time >= ?", f.Since)
+	}
+	if !f.Until.IsZero() {
+		db = db.Where("time < ?", f.Until)
+	}
+	return db
+}
+
+// Ends is how the trail stands at one moment.
+type Ends struct {
+	// Head is where it ends, as it was noted beside it; without the body.
+	Head models.Link
+	// Newest is the highest number that an event has.
+	Newest int64
+	// Checkpoint is the event of the last checkpoint, as it was noted, and Last
+	// the last checkpoint; zero for none.
+	Checkpoint int64
+	Last       models.Checkpoint
+	// Anchor is where the trail begins; zero if nothing was removed.
+	Anchor models.Anchor
+}
+
+type endsRow struct {
+	Seq        int64
+	Hash       string
+	Checkpoint int64
+	Newest     int64
+	Last       models.Checkpoint `gorm:"embedded;embeddedPrefix:last_"`
+	Anchor     models.Anchor     `gorm:"embedded;embeddedPrefix:anchor_"`
+}
+
+// Ends reads them in one statement, so that they belong together.
+func (s *Store) Ends(ctx context.Context) (Ends, error) {
+	var row endsRow
+	err := s.read.WithContext(ctx).Raw(`
+SELECT h.seq, h.hash, h.checkpoint, coalesce((SELECT max(seq) FROM events), 0) AS newest,
+       c.seq AS last_seq, c.hash AS last_hash, c.time AS last_time, c.previous AS last_previous, c.key AS last_key, c.signature AS last_signature,
+       a.seq AS anchor_seq, a.hash AS anchor_hash, a.time AS anchor_time, a.key AS anchor_key, a.signature AS anchor_signature
+  FROM chain_heads h
+  LEFT JOIN checkpoints c ON c.seq = (SELECT max(seq) FROM checkpoints)
+  LEFT JOIN audit_anchors a ON a.id = 1
+ WHERE h.id = 1`).Take(&row).Error
+	return Ends{models.Link{Seq: row.Seq, Hash: row.Hash}, row.Newest, row.Checkpoint, row.Last, row.Anchor}, doing("ends of the audit trail", err)
+}
+
+// Step is a link of the chain as it stands in the database.
+type Step struct {
+	models.Link
+	// Copied tells that what it is searched by is what it says.
+	Copied bool
+}
+
+// Steps reads up to limit links behind number after, in order.
+func (s *Store) Steps(ctx context.Context, after int64, limit int) ([]Step, error) {
+	var rows []eventRow
+	err := s.read.WithContext(ctx).Select("seq", "previous", "hash", "body", "time", "event", "outcome", "actor_id", "request_id").
+		Where("seq > ?", after).Order("seq").Limit(limit).Find(&rows).Error
+	steps := make([]Step, len(rows))
+	for i, r := range rows {
+		steps[i] = Step{r.link(), r.copied()}
+	}
+	return steps, doing("audit trail", err)
+}
+
+func (r eventRow) copied() bool {
+	var e models.Event
+	if json.Unmarshal([]byte(r.Body), &e) != nil || !e.Time.Equal(r.Time) {
+		return false
+	}
+	e.Time = r.Time
+	return newEventRow(r.link(), e) == r
+}
+
+// Checkpoints lists those of the events from one number to another, in order.
+func (s *Store) Checkpoints(ctx context.Context, from, to int64) (all []models.Checkpoint, err error) {
+	err = doing("checkpoints", s.read.WithContext(ctx).Where("seq BETWEEN ? AND ?", from, to).Order("seq").Find(&all).Error)
+	return all, err
+}
+
+// CheckpointBefore is the last checkpoint made at or before a time, or
+// [models.ErrNotFound].
+func (s *Store) CheckpointBefore(ctx context.Context, at time.Time) (c models.Checkpoint, err error) {
+	err = found(s.read.WithContext(ctx).Where("time <= ?", at).Order("time DESC, seq DESC").Limit(1).Take(&c).Error)
+	return c, err
+}
+
+// InsertCheckpoint adds the checkpoint that follows its previous one, or is
+// [models.ErrConflict] where another replica has added one meanwhile.
+func (s *Store) InsertCheckpoint(ctx context.Context, c models.Checkpoint) error {
+	return s.transact(ctx, func(db *gorm.DB) error {
+		noted := db.Model(&chainHead{}).Where("id = ? AND checkpoint = ?", 1, c.Previous).Update("checkpoint", c.Seq)
+		if err := one(noted); errors.Is(err, models.ErrNotFound) {
+			return models.ErrConflict
+		} else if err != nil {
+			return doing("insert checkpoint", err)
+		}
+		return doing("insert checkpoint", db.Create(&c).Error)
+	})
+}
+
+// MoveAnchor makes the trail begin behind the anchor's event, or is
+// [models.ErrConflict] where it does not begin behind event from any more.
+func (t *Tx) MoveAnchor(from int64, a models.Anchor) error {
+	done := t.db.Exec(`
+INSERT INTO audit_anchors (id, seq, hash, time, key, signature) VALUES (1, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, time = excluded.time, key = excluded.key, signature = excluded.signature
+ WHERE audit_anchors.seq = ?`, a.Seq, a.Hash, a.Time, a.Key, a.Signature, from)
+	if err := one(done); errors.Is(err, models.ErrNotFound) {
+		return models.ErrConflict
+	}
+	return doing("move anchor", done.Error)
+}
+
+// DropPruned removes the events up to the anchor, in batches, and the
+// checkpoints before it. Several replicas may do so at once.
+func (s *Store) DropPruned(ctx context.Context) error {
+	db := s.write.WithContext(ctx)
+	const anchor = "(SELECT seq FROM audit_anchors WHERE id = 1)"
+	_, events := sweep(db, "events", "seq", db.Where("seq <= "+anchor))
+	_, checkpoints := sweep(db, "checkpoints", "seq", db.Where("seq < "+anchor))
+	return doing("drop pruned events", cmp.Or(events, checkpoints))
+}
+
+// CheckpointsBut lists those that another key than this one has signed.
+func (s *Store) CheckpointsBut(ctx context.Context, key string) (all []models.Checkpoint, err error) {
+	err = doing("checkpoints", s.read.WithContext(ctx).Where("key <> ?", key).Order("seq").Find(&all).Error)
+	return all, err
+}
+
+// ResignCheckpoint replaces who signed a checkpoint, and nothing else of it.
+func (s *Store) ResignCheckpoint(ctx context.Context, c models.Checkpoint) error {
+	return doing("sign checkpoint anew", s.write.WithContext(ctx).Model(&models.Checkpoint{}).Where("seq = ?", c.Seq).
+		Select("key", "signature").Updates(&c).Error)
+}
