@@ -48,6 +48,22 @@ func (s *site) account(name string) models.User {
 	return user
 }
 
+// admin makes an account whose role is assigned.
+func (s *site) admin(name string) models.User {
+	s.t.Helper()
+	user := s.account(name)
+	s.assign(user.ID, policy.Admin)
+	return user
+}
+
+// assign sets a role, as the command line does.
+func (s *site) assign(id string, role policy.Role) {
+	s.t.Helper()
+	if _, err := s.svc.SetRole(models.WithOperator(context.Background()), id, role); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // form sends a form as a person's browser does.
 func (b *browser) form(path string, fields ...string) answer {
 	b.s.t.Helper()

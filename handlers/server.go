@@ -149,7 +149,7 @@ func New(c Config) *Server {
 	s.get(admin, "/admin/providers", s.consoleWays)
 	s.get(admin, "/admin/audit", s.audit)
 
-	files := s.group(s.fromHere, s.recognise, s.signedIn, s.administer) // recorded: they answer no HEAD
+	files := s.group(s.recognise, s.signedIn, s.administer, s.fromHere) // recorded: they answer no HEAD
 	files.GET("/admin/people/export", s.exportPeople)
 	files.GET("/admin/audit/export", s.exportAudit)
 
