@@ -28,12 +28,13 @@ func TestPagesHoldNothingForbidden(t *testing.T) {
 		{"an embedded page", "iframe, object, embed, frame"},
 		{"an image without a text", "img:not([alt])"},
 		{"a drawing that is neither named nor hidden", "svg:not([aria-hidden=true]):not([role=img])"},
-		{"a form that does not post", "form:not([method=post])"},
+		{"a form that neither posts nor searches", "form:not([method=post]):not([method=get][role=search])"},
+		{"a search that carries what is not seen", "form[method=get] input[type=hidden]"},
 		{"a form elsewhere", `form:not([action^="/"])`},
 		{"a secret that was typed", "input[type=password][value], input[autocomplete=one-time-code][value]"},
 		{"a passkey's button that shows without its script", "[data-passkey-block]:not([hidden]), [data-reveal]:not([hidden])"},
 		{"a passkey's button outside of its block", "[data-passkey]:not([data-passkey-block] *)"},
-		{"a field that no password manager knows", "input:not([type=hidden]):not([autocomplete])"},
+		{"a field that no password manager knows", "input:not([type=hidden]):not([autocomplete]), select:not([autocomplete])"},
 		{"a password that is neither old nor new", "input[type=password]:not([autocomplete=current-password]):not([autocomplete=new-password])"},
 		{"a field that a label cannot name", "input:not([type=hidden]):not([id]), select:not([id]), textarea:not([id])"},
 		{"a button without a type", "button:not([type])"},
@@ -56,7 +57,7 @@ func TestPagesHaveAFrame(t *testing.T) {
 				t.Errorf("%s: %d of %s, want %d", name, got, selector, want)
 			}
 		}
-		if title := text(page.Find("title")); !strings.HasSuffix(title, " · Dagpass") || len(title) < 15 {
+		if title := text(page.Find("head > title")); !strings.HasSuffix(title, " · Dagpass") || len(title) < 15 {
 			t.Errorf("%s: title %q", name, title)
 		}
 	}
@@ -127,11 +128,14 @@ func TestIdentifiersAreUniqueAndFound(t *testing.T) {
 
 // named lists the ids that a page's attributes speak of.
 func named(page *goquery.Document) (ids []string) {
-	for _, attr := range []string{"aria-describedby", "aria-labelledby", "for", "data-reveal", "data-said", "data-name-field"} {
+	for _, attr := range []string{"aria-describedby", "aria-labelledby", "for", "data-reveal", "data-said", "data-name-field", "list"} {
 		page.Find("[" + attr + "]").Each(func(_ int, s *goquery.Selection) {
 			ids = append(ids, strings.Fields(s.AttrOr(attr, ""))...)
 		})
 	}
+	page.Find(`[href^="#"]`).Each(func(_ int, s *goquery.Selection) {
+		ids = append(ids, strings.TrimPrefix(s.AttrOr("href", ""), "#"))
+	})
 	return ids
 }
 
@@ -139,7 +143,7 @@ func named(page *goquery.Document) (ids []string) {
 // is described by: colour alone would not do.
 func TestFieldsSayWhatTheyAre(t *testing.T) {
 	for name, page := range pages(t) {
-		page.Find("input:not([type=hidden])").Each(func(_ int, s *goquery.Selection) {
+		page.Find("input:not([type=hidden]), select").Each(func(_ int, s *goquery.Selection) {
 			id := s.AttrOr("id", "")
 			if text(page.Find("label").FilterFunction(func(_ int, l *goquery.Selection) bool { return l.AttrOr("for", "") == id })) == "" {
 				t.Errorf("%s: no label names %s", name, outer(s))
@@ -288,11 +292,11 @@ func parse(t *testing.T, c templ.Component) *goquery.Document {
 	return doc
 }
 
-// addresses lists what the page links to, fetches or posts to.
+// addresses lists what the page links to beyond itself, fetches or posts to.
 func addresses(page *goquery.Document) []string {
 	var all []string
 	for _, attr := range []string{"href", "src", "action", "data-begin", "data-finish"} {
-		page.Find("[" + attr + "]").Each(func(_ int, s *goquery.Selection) { all = append(all, s.AttrOr(attr, "")) })
+		page.Find("[" + attr + "]:not([href^='#'])").Each(func(_ int, s *goquery.Selection) { all = append(all, s.AttrOr(attr, "")) })
 	}
 	return all
 }

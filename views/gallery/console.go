@@ -1,0 +1,350 @@
+package gallery
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dagpass/dagpass/views"
+)
+
+// console is the frame of the console for an admin.
+func console() views.Console { return views.Console{Site: site(), Admin: "Ada Lovelace"} }
+
+// hostileConsole is the frame in which everything is markup.
+func hostileConsole() views.Console {
+	return views.Console{Site: prefixed(), Admin: Markup, Notice: Markup}
+}
+
+func consoles() []Page {
+	var all []Page
+	for _, pages := range [][]Page{consoleOverviews(), consolePeople(), consolePersons(), consoleSessions(), consoleAccesses(), consoleProviders(), consoleAudits(), consoleLinks()} {
+		all = append(all, pages...)
+	}
+	return all
+}
+
+func consoleOverviews() []Page {
+	page := func(name string, p views.ConsoleOverview) Page {
+		return Page{"console-overview-" + name, p.Prefix, p.Component()}
+	}
+	signIns := []int64{0, 0, 1, 0, 2, 6, 18, 42, 51, 30, 22, 19, 25, 31, 28, 17, 12, 8, 4, 3, 2, 0, 1, 5}
+	refusals := []int64{0, 0, 0, 0, 0, 1, 0, 3, 2, 0, 0, 1, 0, 0, 14, 3, 0, 0, 0, 0, 0, 0, 0, 0}
+	down := views.ConsoleOverview{
+		Console: console(), People: 1, SignIns: make([]int64, 24), Refusals: make([]int64, 24), LastHour: at(0), Version: "1.0.0", Monitor: true,
+		Providers: consoleProviderLines()[2:3],
+		Warnings: []string{
+			"DAGPASS_PUBLIC_URL has no https: cookies and passwords travel in the open.",
+			"Nobody but you is an admin. If you lose your account, only the command line helps.",
+		},
+		Unclassified: []string{"setNewThing", "doAnotherThing"},
+	}
+	return []Page{
+		page("usual", views.ConsoleOverview{
+			Console: console(), People: 1284, Disabled: 17, OpenSessions: 326, SignInsToday: 412, RefusalsToday: 24,
+			SignIns: signIns, Refusals: refusals, LastHour: at(0), Providers: consoleProviderLines(), DagsterUp: true, DagsterVersion: "1.11.16", Version: "1.0.0",
+			Recent: consoleEvents(),
+		}),
+		page("new", down),
+		page("empty", views.ConsoleOverview{Console: console()}),
+		page("hostile", views.ConsoleOverview{
+			Console: hostileConsole(), People: 123456789, Disabled: 1, SignIns: []int64{-1, 1 << 60}, Refusals: []int64{1}, LastHour: at(0),
+			Providers: hostileConsoleProviders(), DagsterVersion: Markup, Version: Markup, Warnings: []string{Markup}, Unclassified: []string{Markup}, Recent: hostileEvents(),
+		}),
+	}
+}
+
+func consolePeople() []Page {
+	page := func(name string, p views.ConsolePeople) Page {
+		return Page{"console-people-" + name, p.Prefix, p.Component()}
+	}
+	slots := []views.ConsoleChoice{{Value: "google", Label: "Google"}, {Value: "password", Label: "Password"}}
+	usual := views.ConsolePeople{
+		Console: console(), Roles: roleNames(), Slots: slots, Lines: consolePersonLines(), Total: 1284, Next: "cursor",
+		Invite: &views.ConsoleInvite{Roles: roleNames()},
+	}
+	wrong, none := usual, usual
+	wrong.Invite = &views.ConsoleInvite{
+		Username: "ada lovelace", FullName: "Ada Lovelace", Email: "ada@example", Role: "admin", Roles: roleNames(),
+		Wrong: views.Wrong{"username": "This name is taken.", "email": "This is not an e-mail address.", "role": "You may not give this role.", "": "The account is not made."},
+	}
+	none.Lines, none.Total, none.Next, none.Invite = nil, 0, "", nil
+	none.Filter = views.ConsolePeopleFilter{Text: "nobody", State: "disabled", Role: "viewer", Slot: "google", Sort: "seen", After: "cursor"}
+	return []Page{
+		page("usual", usual), page("invite-wrong", wrong), page("none", none), page("empty", views.ConsolePeople{Console: console()}),
+		page("hostile", views.ConsolePeople{
+			Console: hostileConsole(), Roles: []string{Markup}, Slots: []views.ConsoleChoice{{Value: Markup, Label: Markup}}, Lines: hostilePersonLines(), Total: 1, Next: Markup,
+			Filter: views.ConsolePeopleFilter{Text: Markup, State: Markup, Role: Markup, Slot: Markup, Sort: Markup, After: Markup},
+			Invite: &views.ConsoleInvite{
+				Username: Markup, FullName: Markup, Email: Markup, Role: Markup, Roles: []string{Markup}, Wrong: hostile("username", "name", "email", "role", ""),
+			},
+		}),
+	}
+}
+
+func roleNames() []string { return []string{"viewer", "launcher", "editor", "admin"} }
+
+func consolePersonLines() []views.ConsolePersonLine {
+	names := []string{"Ada Lovelace", "Grace Hopper", "Katherine Johnson", "Alan Turing", "Mary Jackson", "Barbara Liskov", "Edsger Dijkstra", "Radia Perlman"}
+	var lines []views.ConsolePersonLine
+	for i, name := range names {
+		first := strings.ToLower(strings.Fields(name)[0])
+		lines = append(lines, views.ConsolePersonLine{
+			ID: strings.Repeat(strconv.Itoa(i+1), 32), Name: name, Email: first + "@example.com", Ways: []string{"Google"},
+			Sessions: i % 3, Created: at(-time.Duration(i) * 999 * time.Hour), LastSeen: at(-time.Duration(i) * 7 * time.Hour),
+		})
+	}
+	lines[0].Role, lines[0].Username, lines[0].Factors, lines[0].Ways = "admin", "ada", 2, []string{"Password", "Google", "Acme single sign-on"}
+	lines[3].Disabled, lines[3].LastSeen = true, time.Time{}
+	lines[5].Name, lines[5].Role = "", "editor"
+	return lines
+}
+
+func hostilePersonLines() []views.ConsolePersonLine {
+	return []views.ConsolePersonLine{
+		{ID: Markup, Name: Markup, Email: Markup, Username: Markup, Ways: []string{Markup}, Role: Markup, Disabled: true},
+		{ID: "2", Name: strings.Repeat("Maximiliane", 20), Email: strings.Repeat("m", 120) + "@example.com", Ways: []string{strings.Repeat("Provider", 20)}, Factors: 1 << 30, Sessions: 1 << 30},
+		{ID: "3"},
+	}
+}
+
+func consolePersons() []Page {
+	page := func(name string, p views.ConsolePerson) Page {
+		return Page{"console-person-" + name, p.Prefix, p.Component()}
+	}
+	usual := views.ConsolePerson{
+		Console: console(), ID: "3f2a9c0d4e5b6a7f8091a2b3c4d5e6f7", Name: "Grace Hopper", Email: "grace@example.com", Username: "grace",
+		Created: at(-4000 * time.Hour), LastSeen: at(-10 * time.Minute), Version: "v1", Role: "editor", Roles: roleNames(), Ways: consoleWays(),
+		Sessions: consoleSessionLines()[1:4], HasPassword: true, Factors: factors(), RecoveryCodes: 8, Recent: consoleEvents(), Links: []string{"password", "signin"},
+	}
+	disabled, self, wrong, role := usual, usual, usual, usual
+	disabled.DisabledAt, disabled.Sessions, disabled.Notice = at(-time.Hour), nil, "The account is disabled. 3 sessions have ended."
+	self.Self, self.Name, self.Email, self.Username, self.Role = true, "Ada Lovelace", "ada@example.com", "ada", "admin"
+	self.Tried, self.Wrong = "role", views.Wrong{"confirm": "Please confirm that you mean your own account."}
+	wrong.Tried, wrong.Wrong = "delete", views.Wrong{"confirm": "Please confirm this.", "": "This is the last admin. Make somebody else admin first."}
+	role.Tried, role.Wrong = "role", views.Wrong{"role": "You may not give this role.", "": "Somebody else changed this person in the meantime. The page shows how things are now."}
+	bad := views.ConsolePerson{
+		Console: hostileConsole(), ID: Markup, Name: Markup, Email: Markup, Username: Markup, Self: true, Version: Markup, Role: Markup, Roles: []string{Markup, "viewer"},
+		Ways: []views.ConsoleWay{{
+			ID: Markup, Provider: Markup, Type: Markup, Who: Markup, Subject: Markup, Groups: []string{Markup}, Reason: Markup, Role: Markup,
+			Rules: []views.ConsoleRule{{Name: Markup, Text: Markup, Role: Markup, Locations: []string{Markup}, Permissions: []string{Markup}}},
+		}},
+		Sessions: hostileSessions(), Factors: []views.Factor{{ID: Markup, Kind: Markup, Name: Markup}}, Recent: hostileEvents(), Links: []string{Markup},
+		Tried: "disable", Wrong: hostile("role", "confirm", ""),
+	}
+	lost := views.ConsolePerson{Console: console(), ID: "1", Wrong: views.Wrong{"": "Somebody else changed this in the meantime."}}
+	return []Page{
+		page("usual", usual), page("disabled", disabled), page("self", self), page("delete-wrong", wrong), page("role-wrong", role), page("bare", lost), page("hostile", bad),
+	}
+}
+
+func consoleWays() []views.ConsoleWay {
+	return []views.ConsoleWay{
+		{
+			ID: "1", Provider: "Google", Type: "google", Who: "grace@example.com", Subject: "110169484474386276334", Groups: []string{"data-platform", "marketing"},
+			Since: at(-4000 * time.Hour), LastUsed: at(-10 * time.Minute), Open: true, Role: "editor",
+			Rules: []views.ConsoleRule{
+				{Name: "The assigned role", Role: "editor", Permissions: permissions()},
+				{Name: "Grant 2 of the policy file", Text: "{domain: example.com, role: viewer}", Role: "viewer", Permissions: permissions()[:2]},
+				{
+					Name: "Grant 5 of the policy file", Text: "{group: marketing, role: admin, locations: [marketing*, shared]}", Role: "admin",
+					Locations: []string{"marketing*", "shared"}, Permissions: permissions()[2:],
+				},
+			},
+		},
+		{
+			ID: "2", Provider: "Password", Type: "password", Who: "grace", Since: at(-900 * time.Hour),
+			Reason: "A second factor is required here, and none is set up.",
+		},
+	}
+}
+
+func consoleSessionLines() []views.ConsoleSession {
+	devices := []string{"Firefox on Linux", "Safari on iPhone", "Chrome on Windows", "Edge on Windows", "Unknown browser"}
+	var lines []views.ConsoleSession
+	for i, p := range consolePersonLines()[:5] {
+		lines = append(lines, views.ConsoleSession{
+			ID: strconv.Itoa(i + 1), UserID: p.ID, User: p.Name, Device: devices[i], Agent: "Mozilla/5.0 (" + devices[i] + ")", Address: "192.0.2." + strconv.Itoa(i+1),
+			Method: "Google", Since: at(-time.Duration(i) * time.Hour), LastSeen: at(-time.Duration(i) * time.Minute), Ends: at(8 * time.Hour), Current: i == 0,
+		})
+	}
+	lines[0].Method, lines[0].Factor = "Password", "with an authenticator app"
+	lines[2].Address = "2001:db8:1234:5678:9abc:def0:1234:5678"
+	return lines
+}
+
+func hostileSessions() []views.ConsoleSession {
+	return []views.ConsoleSession{
+		{ID: Markup, UserID: Markup, User: Markup, Device: Markup, Agent: Markup, Address: Markup, Method: Markup, Factor: Markup},
+		{ID: "2", UserID: "2", User: strings.Repeat("Maximiliane ", 20), Device: strings.Repeat("x", 300), Address: strings.Repeat("2001:db8:", 8), Method: strings.Repeat("Provider", 20), Since: at(0)},
+	}
+}
+
+func consoleSessions() []Page {
+	page := func(name string, p views.ConsoleSessions) Page {
+		return Page{"console-sessions-" + name, p.Prefix, p.Component()}
+	}
+	notice := console()
+	notice.Notice = "That session has ended."
+	return []Page{
+		page("usual", views.ConsoleSessions{Console: notice, Lines: consoleSessionLines(), Next: "cursor"}),
+		page("none", views.ConsoleSessions{Console: console(), Text: "nobody", After: "cursor"}),
+		page("empty", views.ConsoleSessions{Console: console()}),
+		page("hostile", views.ConsoleSessions{Console: hostileConsole(), Text: Markup, After: Markup, Next: Markup, Lines: hostileSessions()}),
+	}
+}
+
+func consoleAccesses() []Page {
+	page := func(name string, p views.ConsoleAccess) Page {
+		return Page{"console-access-" + name, p.Prefix, p.Component()}
+	}
+	usual := views.ConsoleAccess{
+		Console: console(), Permissions: consolePermissions(), Roles: consoleRoles(), Grants: consoleGrants(), Assigned: consolePersonLines()[:4], DefaultRole: "viewer",
+		Ask: views.ConsoleWhoCan{Locations: []string{"marketing", "sales"}},
+	}
+	asked, nobody, wrong := usual, usual, usual
+	asked.Ask = views.ConsoleWhoCan{
+		Permission: "launch_pipeline_execution", Location: "marketing", Asked: true, Next: "cursor",
+		Lines: []views.ConsoleWho{
+			{UserID: "1", Name: "Ada Lovelace", Email: "ada@example.com", Provider: "Password", Rule: "The assigned role"},
+			{UserID: "2", Name: "Grace Hopper", Email: "grace@example.com", Provider: "Google", Rule: "Grant 5 of the policy file", Place: "marketing*"},
+		},
+	}
+	nobody.Ask = views.ConsoleWhoCan{Permission: "administer", Asked: true, After: "cursor"}
+	wrong.Ask = views.ConsoleWhoCan{Permission: "fly", Location: "x", Wrong: views.Wrong{"permission": "There is no such permission.", "location": "This permission is not held at single code locations."}}
+	return []Page{
+		page("usual", usual), page("asked", asked), page("nobody", nobody), page("wrong", wrong), page("empty", views.ConsoleAccess{Console: console()}),
+		page("hostile", views.ConsoleAccess{
+			Console: hostileConsole(), Permissions: []views.ConsolePermission{{Name: Markup, Located: true}}, Roles: []views.ConsoleRole{{Name: Markup, Holds: []string{Markup}}},
+			Grants:   []views.ConsoleGrant{{Name: Markup, Text: Markup, Role: Markup, Locations: []string{Markup}}, {Text: strings.Repeat("x", 400)}},
+			Assigned: hostilePersonLines(), DefaultRole: Markup,
+			Ask: views.ConsoleWhoCan{
+				Permission: Markup, Location: Markup, Locations: []string{Markup}, Wrong: hostile("permission", "location"), Asked: true, After: Markup, Next: Markup,
+				Lines: []views.ConsoleWho{{UserID: Markup, Name: Markup, Email: Markup, Provider: Markup, Rule: Markup, Place: Markup}},
+			},
+		}),
+	}
+}
+
+func consolePermissions() []views.ConsolePermission {
+	var all []views.ConsolePermission
+	for _, name := range append(permissions(), "delete_pipeline_run", "wipe_assets", "edit_concurrency_limit", "administer", "unclassified_mutation") {
+		all = append(all, views.ConsolePermission{Name: name, Located: strings.Contains(name, "_") && name != "read_logs" && name != "edit_concurrency_limit" && name != "unclassified_mutation"})
+	}
+	return all
+}
+
+func consoleRoles() []views.ConsoleRole {
+	var all []string
+	for _, p := range consolePermissions() {
+		all = append(all, p.Name)
+	}
+	return []views.ConsoleRole{
+		{Name: "viewer", BuiltIn: true, Holds: all[:2]}, {Name: "launcher", BuiltIn: true, Holds: all[:5]}, {Name: "editor", BuiltIn: true, Holds: all[:9]},
+		{Name: "admin", BuiltIn: true, Holds: all}, {Name: "operator", Holds: []string{"read", "terminate_pipeline_execution"}},
+	}
+}
+
+func consoleGrants() []views.ConsoleGrant {
+	return []views.ConsoleGrant{
+		{Name: "DAGPASS_ADMIN_EMAILS", Text: "ada@example.com", Role: "admin"},
+		{Name: "Grant 1 of the policy file", Text: "{domain: example.com, role: viewer}", Role: "viewer"},
+		{Name: "Grant 2 of the policy file", Text: "{slot: google, group: marketing, role: editor, locations: [marketing*, shared]}", Role: "editor", Locations: []string{"marketing*", "shared"}},
+	}
+}
+
+func consoleProviderLines() []views.ConsoleProvider {
+	redirect := func(slot string) string { return "https://dagster.example.com/auth/callback/" + slot }
+	return []views.ConsoleProvider{
+		{Slot: "google", Label: "Google", Type: "google", Kind: "OpenID Connect", Issuer: "https://accounts.google.com", RedirectURI: redirect("google"), Up: true, LastSuccess: at(-time.Minute)},
+		{Slot: "github", Label: "GitHub", Type: "github", Kind: "GitHub", Issuer: "https://github.com", RedirectURI: redirect("github"), Up: true, LastSuccess: at(-time.Hour)},
+		{
+			Slot: "keycloak", Label: "Acme single sign-on", Type: "oidc", Kind: "OpenID Connect", Issuer: "https://sso.example.com/realms/acme", RedirectURI: redirect("keycloak"),
+			Problem: "Its configuration could not be fetched. The log of the server says why.", LastSuccess: at(-30 * time.Hour), LastError: at(-time.Minute),
+		},
+		{Slot: "ldap", Label: "Acme directory", Type: "ldap", Kind: "LDAP directory", Issuer: "ldaps://ldap.example.com", Up: true},
+	}
+}
+
+func hostileConsoleProviders() []views.ConsoleProvider {
+	return []views.ConsoleProvider{
+		{Slot: Markup, Label: Markup, Type: Markup, Kind: Markup, Issuer: Markup, RedirectURI: Markup, Problem: Markup},
+		{Slot: "long", Issuer: "https://" + strings.Repeat("long", 80), RedirectURI: "https://" + strings.Repeat("long", 80), Up: true},
+	}
+}
+
+func consoleProviders() []Page {
+	page := func(name string, p views.ConsoleProviders) Page {
+		return Page{"console-providers-" + name, p.Prefix, p.Component()}
+	}
+	return []Page{
+		page("usual", views.ConsoleProviders{Console: console(), Lines: consoleProviderLines()}),
+		page("empty", views.ConsoleProviders{Console: console()}),
+		page("hostile", views.ConsoleProviders{Console: hostileConsole(), Lines: hostileConsoleProviders()}),
+	}
+}
+
+func consoleEvents() []views.ConsoleEvent {
+	id := strings.Repeat("3", 32)
+	details := []views.ConsoleFact{
+		{Name: "Address", Value: "192.0.2.17"}, {Name: "Browser", Value: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+		{Name: "Request", Value: "01KAJ5Z8Q4W7M2R9XN3TBV6C0E"}, {Name: "Hash", Value: strings.Repeat("9f86d081", 8)},
+	}
+	event := func(seq int64, name, outcome, actor, target string) views.ConsoleEvent {
+		return views.ConsoleEvent{Seq: seq, Time: at(time.Duration(seq-1000) * time.Minute), Event: name, Outcome: outcome, Actor: actor, ActorID: id, Target: target, Details: details}
+	}
+	list := []views.ConsoleEvent{
+		event(1000, "session.create", "ok", "Grace Hopper", ""),
+		event(999, "dagster.launchPipelineExecution", "allowed", "Grace Hopper", "job counting at marketing"),
+		event(996, "user.role", "ok", "Ada Lovelace", "Alan Turing"),
+		event(990, "dagster.deletePipelineRun", "refused", "Katherine Johnson", "run 9f1c2b7e"),
+		event(982, "session.create", "failed", "", ""),
+		event(970, "audit.export", "ok", "operator", ""),
+	}
+	list[2].TargetID = strings.Repeat("4", 32)
+	list[3].Reason = "The role launcher does not hold this permission."
+	list[4].Reason, list[4].Count, list[4].ActorID = "The name or the password was wrong.", 14, ""
+	return list
+}
+
+func hostileEvents() []views.ConsoleEvent {
+	return []views.ConsoleEvent{
+		{Time: at(0), Event: Markup, Outcome: Markup, Reason: Markup, Actor: Markup, ActorID: Markup, Target: Markup, TargetID: "2", Count: 2, Details: []views.ConsoleFact{{Name: Markup, Value: Markup}}},
+		{Event: strings.Repeat("long", 60), Outcome: "refused", Actor: strings.Repeat("long", 60), Target: strings.Repeat("long", 60), Details: []views.ConsoleFact{{Name: strings.Repeat("long", 20), Value: strings.Repeat("long", 99)}}},
+	}
+}
+
+func consoleAudits() []Page {
+	page := func(name string, p views.ConsoleAudit) Page {
+		return Page{"console-audit-" + name, p.Prefix, p.Component()}
+	}
+	names := []string{"session.create", "user.*", "dagster.*"}
+	all := views.ConsoleAuditFilter{
+		Person: "Ada", Event: "user.*", Outcome: "refused", Target: "1", Location: "marketing", Run: "9f1c", Request: "01KA", Since: "yesterday", Until: "2026-11-22", Before: "990",
+	}
+	return []Page{
+		page("usual", views.ConsoleAudit{Console: console(), Events: names, Lines: consoleEvents(), Older: "970"}),
+		page("filtered", views.ConsoleAudit{Console: console(), Events: names, Filter: all, Wrong: views.Wrong{"since": "This is not a date, such as 2026-11-21."}}),
+		page("empty", views.ConsoleAudit{Console: console()}),
+		page("hostile", views.ConsoleAudit{
+			Console: hostileConsole(), Events: []string{Markup}, Lines: hostileEvents(), Older: Markup,
+			Filter: views.ConsoleAuditFilter{Person: Markup, Event: Markup, Outcome: Markup, Target: Markup, Location: Markup, Run: Markup, Request: Markup, Since: Markup, Until: Markup, Before: Markup},
+			Wrong:  hostile("person", "event", "outcome", "target", "location", "run", "request", "since", "until", ""),
+		}),
+	}
+}
+
+func consoleLinks() []Page {
+	page := func(name string, p views.ConsoleLink) Page {
+		return Page{"console-link-" + name, p.Prefix, p.Component()}
+	}
+	link := views.ConsoleLink{
+		Console: console(), PersonID: strings.Repeat("2", 32), Person: "Grace Hopper", Address: "https://dagster.example.com/auth/link?token=q3Zk" + strings.Repeat("8fKx", 9), Expires: at(time.Hour),
+	}
+	invited, password := link, link
+	invited.Invited, invited.NewPassword, password.NewPassword = true, true, true
+	return []Page{
+		page("invited", invited), page("password", password), page("sign-in", link),
+		page("hostile", views.ConsoleLink{Console: hostileConsole(), PersonID: Markup, Person: Markup, Address: Markup}),
+	}
+}
