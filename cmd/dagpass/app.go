@@ -120,7 +120,8 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 		Store: a.store, Doors: doors, Policy: a.policy.current, Keys: keys, Site: a.site, Audience: a.cfg.UpstreamName,
 		SessionTTL: a.cfg.SessionTTL, SessionIdle: a.cfg.SessionIdle,
 		PasswordLogin: a.cfg.PasswordLogin, MFA: identity.MFA(a.cfg.MFA), Attempts: a.cfg.Attempts, Window: a.cfg.Window,
-		Now: now, Log: a.log,
+		OnCheckpoint: func(c models.Checkpoint) { a.trail.print(checkpointLine{c}) },
+		Now:          now, Log: a.log,
 	})
 	if err != nil {
 		return err

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
+
+	"github.com/dagpass/dagpass/models"
 )
 
 // trailPrinter writes what the trail says as lines of JSON, to standard output
@@ -21,6 +23,12 @@ type trailPrinter struct {
 	mu   sync.Mutex
 	w    io.Writer
 	file *trailFile // nil where there is none, and once it is closed
+}
+
+// checkpointLine is a checkpoint among the events: whoever gathers the lines can
+// prove with it what the trail was.
+type checkpointLine struct {
+	Checkpoint models.Checkpoint `json:"checkpoint"`
 }
 
 func (p *trailPrinter) print(said any) {

@@ -3,16 +3,13 @@ package main
 import (
 	"path/filepath"
 	"slices"
-	"time"
-)
 
-// leastRetention keeps what an incident of the weekend's first night needs, and
-// a mistyped 30s from emptying the trail.
-const leastRetention = 24 * time.Hour
+	"github.com/dagpass/dagpass/identity"
+)
 
 // checkAudit holds the settings of the audit trail.
 func (l *loader) checkAudit(c *Config) {
-	if c.AuditRetention != 0 && c.AuditRetention < leastRetention {
+	if c.AuditRetention != 0 && c.AuditRetention < identity.MinRetention {
 		l.bad("%sAUDIT_RETENTION must be 24h or more, or 0 to keep everything", prefix)
 	}
 	if c.AuditFileMaxMB < 1 || c.AuditFileMaxMB > 10_000 {

@@ -79,7 +79,11 @@ type cli struct {
 		Revoke sessionRevokeVerb `cmd:"" help:"End a session, or all of somebody."`
 	} `cmd:"" help:"Look after sessions."`
 	Audit struct {
-		Verify auditVerifyVerb `cmd:"" help:"Check that the audit trail's chain is whole."`
+		Verify       auditVerifyVerb       `cmd:"" help:"Check that the audit trail is whole: its chain, its checkpoints and its end."`
+		List         auditListVerb         `cmd:"" help:"List events, the newest first."`
+		Export       auditExportVerb       `cmd:"" help:"Write out events, the oldest first, as CSV or JSON Lines."`
+		Run          auditRunVerb          `cmd:"" help:"Show everything about a run."`
+		AccessReview auditAccessReviewVerb `cmd:"" help:"List everybody with what they have, why and since when."`
 	} `cmd:"" help:"Look at the audit trail."`
 	Version versionVerb `cmd:"" help:"Print the version."`
 }

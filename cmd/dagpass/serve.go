@@ -78,7 +78,21 @@ func (a *app) serve(ctx context.Context, listener net.Listener, ready func(net.A
 	if lost := a.identity.RecordAllFolded(ctx); lost != nil {
 		a.log.Error("refusals that were counted are lost", "error", lost)
 	}
+	a.lastCheckpoint(ctx)
 	return err
+}
+
+// checkpointFor is how long the last checkpoint may take when we stop.
+const checkpointFor = 10 * time.Second
+
+// lastCheckpoint signs what was told last. Without it the trail is as whole, and
+// its last events are vouched for by the next start.
+func (a *app) lastCheckpoint(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkpointFor)
+	defer cancel()
+	if err := a.identity.Checkpoint(ctx, true); err != nil {
+		a.log.Error("no checkpoint at the stop", "error", err)
+	}
 }
 
 func (a *app) httpServer(ctx context.Context, h http.Handler) *http.Server {
@@ -117,6 +131,20 @@ func (a *app) background(ctx context.Context, work *sync.WaitGroup) {
 	work.Go(func() { a.every(ctx, probeEvery, "asking Dagster and the providers", a.lookout.ask) })
 	work.Go(func() { a.every(ctx, time.Minute, "sweep", a.identity.Sweep) })
 	work.Go(func() { a.every(ctx, time.Hour, "signing key rotation", a.identity.RotateKeys) })
+	work.Go(func() { a.every(ctx, time.Minute, "checkpoint of the audit trail", a.checkpoint) })
+	if a.cfg.AuditRetention > 0 {
+		work.Go(func() { a.every(ctx, time.Hour, "pruning the audit trail", a.prune) })
+	}
+}
+
+func (a *app) checkpoint(ctx context.Context) error { return a.identity.Checkpoint(ctx, false) }
+
+func (a *app) prune(ctx context.Context) error {
+	removed, err := a.identity.PruneAudit(ctx, a.cfg.AuditRetention)
+	if removed > 0 {
+		a.log.Info("audit trail pruned", "events", removed, "older_than", a.cfg.AuditRetention.String())
+	}
+	return err
 }
 
 // every does something at once and then again and again.

@@ -79,17 +79,3 @@ func operate(ctx context.Context, env environment, io stdio, do func(context.Con
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
-
-type auditVerifyVerb struct{}
-
-// Run walks the whole chain.
-func (auditVerifyVerb) Run(ctx context.Context, env environment, io stdio) error {
-	return operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
-		last, err := s.VerifyAudit(ctx, "")
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(io.Out, "%d events, the chain is whole; its head is %s\n", last.Seq, last.Hash)
-		return err
-	})
-}
