@@ -1,75 +1,149 @@
 package identity
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
+	"github.com/dagpass/dagpass/store"
 )
 
-var errUnfinished = errors.New("not there yet")
+// recordsAtOnce is how many events a reader holds in memory, and maxRecords how
+// many a page or a run may have.
+const (
+	recordsAtOnce = 500
+	maxRecords    = 10_000
+)
 
 // Events lists up to limit events, the newest first, of those before event
 // number before; zero begins at the end. It is for admins and the operator, and
 // the first page is an event itself (audit.read).
 func (s *Service) Events(ctx context.Context, f models.Filter, before int64, limit int) ([]models.Record, error) {
-	return nil, errUnfinished
+	if err := s.mayAudit(ctx); err != nil {
+		return nil, err
+	}
+	records, err := s.Store.Records(ctx, f, store.Page{Before: before, Limit: min(max(limit, 1), maxRecords)})
+	if err != nil {
+		return nil, err
+	}
+	if before == 0 {
+		err = s.Record(ctx, audited(ctx, "audit.read", f.String()))
+	}
+	return records, err
+}
+
+// mayAudit is the law of reading the trail: admins and the operator do.
+func (s *Service) mayAudit(ctx context.Context) error {
+	p := models.PrincipalOf(ctx)
+	if models.IsOperator(ctx) || p != nil && p.Access.Permissions.Has(policy.Administer) {
+		return nil
+	}
+	return ErrNotAdmin
+}
+
+// audited is the event of somebody who looks at the trail. Listing it again and
+// again becomes one event with a count.
+func audited(ctx context.Context, event, what string) models.Event {
+	e := models.NewEvent(ctx, event, models.OutcomeOK)
+	e.Target, e.Folds = &models.Target{Kind: "audit", ID: clip(what)}, event == "audit.read"
+	return e
+}
+
+// maxWhat bounds what an event repeats of a search, in bytes.
+const maxWhat = 512
+
+func clip(s string) string {
+	if len(s) <= maxWhat {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxWhat], "") + "…"
 }
 
 // ExportEvents hands over the events, the oldest first, up to the one that tells
 // of this (audit.export). It keeps few of them in memory. An error of fn ends it.
 func (s *Service) ExportEvents(ctx context.Context, f models.Filter, fn func(models.Record) error) error {
-	return errUnfinished
+	if err := s.mayAudit(ctx); err != nil {
+		return err
+	}
+	head, err := s.Store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.Record(ctx, audited(ctx, "audit.export", f.String())); err != nil {
+		return err
+	}
+	return s.eachRecord(ctx, f, head.Seq, fn)
+}
+
+// eachRecord goes through the events up to a number, the oldest first.
+func (s *Service) eachRecord(ctx context.Context, f models.Filter, to int64, fn func(models.Record) error) error {
+	page := store.Page{Before: to + 1, Limit: recordsAtOnce, Oldest: true}
+	for {
+		records, err := s.Store.Records(ctx, f, page)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if err := fn(r); err != nil {
+				return err
+			}
+			page.After = r.Seq
+		}
+		if len(records) < recordsAtOnce {
+			return nil
+		}
+	}
 }
 
 // RunTrail is everything about a run, the oldest first: what names it, what was
-// done to it, and what else the same requests did.
+// done to it, and what else the same requests did, which is how a launch is
+// found that had no run yet. It is for admins and the operator, and is recorded
+// (audit.read).
 func (s *Service) RunTrail(ctx context.Context, runID string) ([]models.Record, error) {
-	return nil, errUnfinished
+	if err := s.mayAudit(ctx); err != nil {
+		return nil, err
+	}
+	if runID == "" {
+		return nil, models.ErrNotFound
+	}
+	found := map[int64]models.Record{}
+	for _, f := range []models.Filter{{Run: runID}, {Target: runID}} {
+		if err := s.gather(ctx, f, found); err != nil {
+			return nil, err
+		}
+	}
+	for _, request := range requestsOf(found) {
+		if err := s.gather(ctx, models.Filter{Request: request, Event: "dagster.*"}, found); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]models.Record, 0, len(found))
+	for _, r := range found {
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b models.Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	return all, s.Record(ctx, audited(ctx, "audit.read", models.Filter{Run: runID}.String()))
 }
 
-// Reviewed is one person in an access review.
-type Reviewed struct {
-	ID         string     `json:"id"`
-	Name       string     `json:"name"`
-	Email      string     `json:"email,omitempty"`
-	CreatedAt  time.Time  `json:"created_at"`
-	DisabledAt *time.Time `json:"disabled_at,omitempty"`
-	// Assigned is the role that was set by hand. AssignedAt is the last event that
-	// did so, where the trail still has it, and AssignedBy its actor's name.
-	Assigned   policy.Role `json:"assigned_role,omitempty"`
-	AssignedAt *time.Time  `json:"assigned_at,omitempty"`
-	AssignedBy string      `json:"assigned_by,omitempty"`
-	// LastSignIn is by whichever way in.
-	LastSignIn *time.Time `json:"last_sign_in,omitempty"`
-	// Factors are the kinds of second factors that were set up here.
-	Factors []models.FactorKind `json:"factors"`
-	// Ways has what the person holds by each way in: it depends on the claims.
-	Ways []ReviewedWay `json:"ways"`
+// gather adds what a filter chooses, the newest, and no more than a run may have.
+func (s *Service) gather(ctx context.Context, f models.Filter, into map[int64]models.Record) error {
+	records, err := s.Store.Records(ctx, f, store.Page{Limit: maxRecords})
+	for _, r := range records {
+		into[r.Seq] = r
+	}
+	return err
 }
 
-// ReviewedWay is one way in of a person, with what it gives by today's policy.
-type ReviewedWay struct {
-	Slot       string     `json:"provider"`
-	Issuer     string     `json:"issuer"`
-	Subject    string     `json:"subject"`
-	SignedInAt *time.Time `json:"signed_in_at,omitempty"`
-	// Role is the highest built-in one held in the whole deployment.
-	Role policy.Role `json:"role"`
-	// Rules name what gave it: "admin_emails", "assigned_role", "grant 2",
-	// "default_role".
-	Rules []string `json:"rules"`
-	// Locations has, by rule, the patterns of code locations that it is limited to.
-	Locations map[string][]string `json:"locations,omitempty"`
-	// Enters tells whether they may still come in this way.
-	Enters bool `json:"enters"`
-}
-
-// AccessReview hands over everybody with what they have, why and since when, the
-// oldest account first. It is for admins and the operator, and is recorded
-// (audit.review). An error of fn ends it.
-func (s *Service) AccessReview(ctx context.Context, fn func(Reviewed) error) error {
-	return errUnfinished
+func requestsOf(records map[int64]models.Record) []string {
+	var ids []string
+	for _, r := range records {
+		if r.Event.RequestID != "" {
+			ids = append(ids, r.Event.RequestID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }

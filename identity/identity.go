@@ -68,6 +68,8 @@ type Service struct {
 	folder     *folder
 	hasher     *hasher
 	claimed    atomic.Pointer[claimed]
+	// signed is the event of the last checkpoint that this process has seen.
+	signed atomic.Int64
 }
 
 // cacheSize bounds the sessions and assertions kept in memory.

@@ -256,3 +256,9 @@ func (s *Store) ResignCheckpoint(ctx context.Context, c models.Checkpoint) error
 	return doing("sign checkpoint anew", s.write.WithContext(ctx).Model(&models.Checkpoint{}).Where("seq = ?", c.Seq).
 		Select("key", "signature").Updates(&c).Error)
 }
+
+// ResignAnchor replaces who signed the anchor, unless it has moved.
+func (s *Store) ResignAnchor(ctx context.Context, a models.Anchor) error {
+	return doing("sign anchor anew", s.write.WithContext(ctx).Model(&models.Anchor{}).Where("id = ? AND seq = ?", 1, a.Seq).
+		Select("key", "signature").Updates(&a).Error)
+}

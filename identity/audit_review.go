@@ -1,0 +1,139 @@
+package identity
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
+	"github.com/dagpass/dagpass/store"
+)
+
+// Reviewed is one person in an access review.
+type Reviewed struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Email      string     `json:"email,omitempty"`
+	CreatedAt  time.Time  `json:"created_at"`
+	DisabledAt *time.Time `json:"disabled_at,omitempty"`
+	// Assigned is the role that was set by hand. AssignedAt is the last event that
+	// did so, where the trail still has it, and AssignedBy its actor's name.
+	Assigned   policy.Role `json:"assigned_role,omitempty"`
+	AssignedAt *time.Time  `json:"assigned_at,omitempty"`
+	AssignedBy string      `json:"assigned_by,omitempty"`
+	// LastSignIn is by whichever way in.
+	LastSignIn *time.Time `json:"last_sign_in,omitempty"`
+	// Factors are the kinds of second factors that were set up here.
+	Factors []models.FactorKind `json:"factors"`
+	// Ways has what the person holds by each way in: it depends on the claims.
+	Ways []ReviewedWay `json:"ways"`
+}
+
+// ReviewedWay is one way in of a person, with what it gives by today's policy.
+type ReviewedWay struct {
+	Slot       string     `json:"provider"`
+	Issuer     string     `json:"issuer"`
+	Subject    string     `json:"subject"`
+	SignedInAt *time.Time `json:"signed_in_at,omitempty"`
+	// Role is the highest built-in one held in the whole deployment.
+	Role policy.Role `json:"role"`
+	// Rules name what gave it: "admin_emails", "assigned_role", "grant 2",
+	// "default_role".
+	Rules []string `json:"rules"`
+	// Locations has, by rule, the patterns of code locations that it is limited to.
+	Locations map[string][]string `json:"locations,omitempty"`
+	// Enters tells whether they may still come in this way.
+	Enters bool `json:"enters"`
+}
+
+// usersAtOnce is how many accounts a review holds in memory.
+const usersAtOnce = 200
+
+// AccessReview hands over everybody with what they have, why and since when, the
+// oldest account first. It is for admins and the operator, and is recorded
+// (audit.review). An error of fn ends it.
+func (s *Service) AccessReview(ctx context.Context, fn func(Reviewed) error) error {
+	if err := s.mayAudit(ctx); err != nil {
+		return err
+	}
+	if err := s.Record(ctx, audited(ctx, "audit.review", "")); err != nil {
+		return err
+	}
+	var last models.User
+	for {
+		users, err := s.Store.UsersBehind(ctx, last, usersAtOnce)
+		if err != nil {
+			return err
+		}
+		for _, last = range users {
+			r, err := s.review(ctx, last)
+			if err != nil {
+				return err
+			}
+			if err := fn(r); err != nil {
+				return err
+			}
+		}
+		if len(users) < usersAtOnce {
+			return nil
+		}
+	}
+}
+
+func (s *Service) review(ctx context.Context, user models.User) (Reviewed, error) {
+	r := Reviewed{
+		ID: user.ID, Name: user.Label(), Email: user.Email, CreatedAt: user.CreatedAt, DisabledAt: user.DisabledAt, Assigned: user.Role,
+		Factors: []models.FactorKind{}, Ways: []ReviewedWay{},
+	}
+	identities, err := s.Store.IdentitiesOf(ctx, user.ID)
+	if err != nil {
+		return r, err
+	}
+	for _, identity := range identities {
+		way := s.reviewWay(user, identity)
+		r.Ways = append(r.Ways, way)
+		if r.LastSignIn == nil { // they come with the last used first
+			r.LastSignIn = way.SignedInAt
+		}
+	}
+	factors, err := s.Store.FactorsOf(ctx, user.ID)
+	for _, f := range factors {
+		if !slices.Contains(r.Factors, f.Kind) {
+			r.Factors = append(r.Factors, f.Kind)
+		}
+	}
+	if err != nil || user.Role == policy.None {
+		return r, err
+	}
+	return r, s.reviewRole(ctx, &r)
+}
+
+// reviewRole finds who assigned the role, and when.
+func (s *Service) reviewRole(ctx context.Context, r *Reviewed) error {
+	set, err := s.Store.Records(ctx, models.Filter{Event: "user.set_role", Target: r.ID}, store.Page{Limit: 1})
+	if err == nil && len(set) > 0 {
+		r.AssignedAt, r.AssignedBy = &set[0].Event.Time, set[0].Event.Actor.Name
+	}
+	return err
+}
+
+func (s *Service) reviewWay(user models.User, identity models.Identity) ReviewedWay {
+	p, who := s.Policy(), subject(user, identity)
+	access := p.Access(who)
+	way := ReviewedWay{Slot: identity.Slot, Issuer: identity.Issuer, Subject: identity.Subject, Role: access.Role, Rules: p.Rules(who)}
+	if !identity.SignedInAt.IsZero() {
+		way.SignedInAt = &identity.SignedInAt
+	}
+	for _, scope := range access.Scopes {
+		if way.Locations == nil {
+			way.Locations = map[string][]string{}
+		}
+		for _, pattern := range scope.Locations {
+			way.Locations[scope.Rule] = append(way.Locations[scope.Rule], string(pattern))
+		}
+	}
+	_, admitted := s.mayEnter(user, identity, models.MethodProvider)
+	way.Enters = admitted && !user.Disabled()
+	return way
+}
