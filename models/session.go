@@ -9,7 +9,7 @@ import (
 // Session is one signed-in browser. The row keeps only the digest of its
 // secret: who reads the database cannot sign in with what they find.
 type Session struct {
-	ID         string `gorm:"primaryKey"`
+	ID         string `gorm:"primaryKey;index:idx_sessions_created_at,priority:2"`
 	SecretHash string
 	UserID     string `gorm:"index"`
 	IdentityID string `gorm:"index"`
@@ -25,7 +25,7 @@ type Session struct {
 	// ProvenAt is when the person last proved who they are: step-up asks for a
 	// recent one. Nil where the provider did not say when it asked them.
 	ProvenAt   *time.Time
-	CreatedAt  time.Time
+	CreatedAt  time.Time `gorm:"index:idx_sessions_created_at,priority:1"`
 	LastSeenAt time.Time `gorm:"index"`
 	ExpiresAt  time.Time `gorm:"index"`
 }

@@ -11,15 +11,21 @@ import (
 
 // User is a person, however they sign in. All times are UTC.
 type User struct {
-	ID   string `gorm:"primaryKey"`
+	ID   string `gorm:"primaryKey;index:idx_users_created_at,priority:2;index:idx_users_search_key,priority:2;index:idx_users_seen_at,priority:2"`
 	Name string
 	// Email is for display; what rules look at is an identity's verified one.
 	Email string
 	// Role is what an admin has assigned; it adds to what the rules of the policy
 	// give. None for most.
 	Role       policy.Role `gorm:"index"`
-	CreatedAt  time.Time   `gorm:"index"`
-	DisabledAt *time.Time
+	CreatedAt  time.Time   `gorm:"index:idx_users_created_at,priority:1"`
+	DisabledAt *time.Time  `gorm:"index"`
+	// SearchKey is the name and the address as lists sort by them and look into
+	// them. The store makes it.
+	SearchKey string `gorm:"index:idx_users_search_key,priority:1"`
+	// SeenAt is when they last did something, as the store notes it; 1970 for
+	// never.
+	SeenAt time.Time `gorm:"index:idx_users_seen_at,priority:1"`
 }
 
 // NewUser makes the account of somebody who signs in for the first time.
@@ -58,6 +64,14 @@ func plain(name string) string {
 // Disabled tells whether an admin has barred the person.
 func (u *User) Disabled() bool { return u.DisabledAt != nil }
 
+// LastSeen is when they were last seen; zero for never.
+func (u *User) LastSeen() time.Time {
+	if u.SeenAt.Unix() <= 0 {
+		return time.Time{}
+	}
+	return u.SeenAt
+}
+
 // Label is what a page or a log calls the person.
 func (u *User) Label() string { return cmp.Or(u.Name, u.Email, u.ID) }
 
@@ -65,8 +79,8 @@ func (u *User) Label() string { return cmp.Or(u.Name, u.Email, u.ID) }
 // and subject (OpenID Connect Core §2, "sub"), never by e-mail.
 type Identity struct {
 	ID         string `gorm:"primaryKey"`
-	UserID     string `gorm:"index"`
-	Slot       string
+	UserID     string `gorm:"index;index:idx_identities_slot,priority:2"`
+	Slot       string `gorm:"index:idx_identities_slot,priority:1"`
 	Issuer     string `gorm:"uniqueIndex:idx_identities_issuer_subject"`
 	Subject    string `gorm:"uniqueIndex:idx_identities_issuer_subject"`
 	Claims     Claims `gorm:"serializer:json"`

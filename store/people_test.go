@@ -47,6 +47,7 @@ func newPerson(subject string, now time.Time) person {
 }
 
 func (p person) insert(tx *store.Tx) error {
+	p.user.SeenAt = p.session.LastSeenAt // as the store notes it
 	if err := tx.InsertUser(p.user); err != nil {
 		return err
 	}

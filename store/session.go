@@ -47,13 +47,25 @@ func (s *Store) OpenSessions(ctx context.Context, now time.Time, idle time.Durat
 // TouchSession notes activity. It only ever moves forward, and it is no error
 // if the session has ended in the meantime.
 func (s *Store) TouchSession(ctx context.Context, id string, at time.Time) error {
-	return doing("touch session", s.write.WithContext(ctx).Model(&models.Session{}).
-		Where("id = ? AND last_seen_at < ?", id, at).Update("last_seen_at", at).Error)
+	db := s.write.WithContext(ctx)
+	err := db.Model(&models.Session{}).Where("id = ? AND last_seen_at < ?", id, at).Update("last_seen_at", at).Error
+	if err == nil {
+		err = seen(db, db.Model(&models.Session{}).Select("user_id").Where("id = ?", id), at)
+	}
+	return doing("touch session", err)
 }
 
-// InsertSession adds a session.
+// InsertSession adds a session; its person was seen then.
 func (t *Tx) InsertSession(session *models.Session) error {
-	return doing("insert session", t.db.Create(session).Error)
+	if err := t.db.Create(session).Error; err != nil {
+		return doing("insert session", err)
+	}
+	return doing("insert session", seen(t.db, session.UserID, session.LastSeenAt))
+}
+
+// seen notes when somebody was seen; it only ever moves forward.
+func seen(db *gorm.DB, userID any, at time.Time) error {
+	return db.Model(&models.User{}).Where("id = (?) AND seen_at < ?", userID, at).Update("seen_at", at).Error
 }
 
 // DeleteSession ends a session and tells how many that were: one or none.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -50,13 +51,19 @@ func (t *Tx) User(id string) (u models.User, err error) {
 
 // InsertUser adds an account.
 func (t *Tx) InsertUser(u *models.User) error {
+	u.SearchKey = searchKey(u)
+	if u.SeenAt.IsZero() {
+		u.SeenAt = time.Unix(0, 0).UTC()
+	}
 	return doing("insert user", t.db.Create(u).Error)
 }
 
-// SaveUser writes the account back, or is [models.ErrNotFound].
+// SaveUser writes the account back, or is [models.ErrNotFound]. When they were
+// last seen is not a matter of it.
 func (t *Tx) SaveUser(u *models.User) error {
+	u.SearchKey = searchKey(u)
 	return doing("save user", one(t.db.Model(&models.User{}).Where("id = ?", u.ID).
-		Select("*").Omit("id", "created_at").Updates(u)))
+		Select("*").Omit("id", "created_at", "seen_at").Updates(u)))
 }
 
 // Identity is the account at a provider, locked until the change ends, or

@@ -1,0 +1,19 @@
+-- What the console's lists sort by and look into. The release before knows
+-- nothing of it: whom it adds stands first by name, until they sign in again.
+-- Names sort by code point, as on SQLite, whatever the database was made with.
+
+-- +goose Up
+ALTER TABLE users ADD COLUMN search_key text COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE users ADD COLUMN seen_at timestamptz NOT NULL DEFAULT 'epoch';
+UPDATE users SET search_key = lower(name) || chr(10) || lower(email),
+    seen_at = greatest('epoch',
+        (SELECT max(signed_in_at) FROM identities WHERE user_id = users.id),
+        (SELECT max(last_seen_at) FROM sessions WHERE user_id = users.id));
+
+DROP INDEX idx_users_created_at;
+CREATE INDEX idx_users_created_at ON users (created_at, id);
+CREATE INDEX idx_users_search_key ON users (search_key, id);
+CREATE INDEX idx_users_seen_at ON users (seen_at, id);
+CREATE INDEX idx_users_disabled_at ON users (disabled_at);
+CREATE INDEX idx_identities_slot ON identities (slot, user_id);
+CREATE INDEX idx_sessions_created_at ON sessions (created_at, id);

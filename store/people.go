@@ -1,0 +1,291 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"gorm.io/gorm"
+
+	"github.com/dagpass/dagpass/migrations"
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
+)
+
+// searchKey is the name and the address in one form of letters, with what no
+// name has between them.
+func searchKey(u *models.User) string {
+	return strings.ToLower(u.Name) + "\n" + strings.ToLower(u.Email)
+}
+
+// PeopleFilter chooses accounts; zero fields choose all.
+type PeopleFilter struct {
+	// Text is part of the name, the address or the username in any case, or the id.
+	Text             string
+	Active, Disabled bool
+	// Role is the assigned one; with Assigned it is any but none.
+	Role     policy.Role
+	Assigned bool
+	Slot     string
+}
+
+// PeopleSort is an order of accounts.
+type PeopleSort string
+
+const (
+	ByName    PeopleSort = "name"
+	ByCreated PeopleSort = "created" // the newest first
+	BySeen    PeopleSort = "seen"    // the last seen first
+)
+
+// Cursor is where a list goes on: behind this row, by what it is sorted by.
+type Cursor struct{ key, id string }
+
+// ParseCursor reads what [Cursor.String] wrote. Empty is the beginning. Not ok is
+// what we have not written; it may still be a cursor of another list.
+func ParseCursor(s string) (c Cursor, ok bool) {
+	text, err := base64.RawURLEncoding.DecodeString(s)
+	c.id, c.key, ok = strings.Cut(string(text), " ")
+	if s == "" {
+		return Cursor{}, true
+	}
+	return c, ok && err == nil && models.IsID(c.id) && utf8.ValidString(c.key) && !strings.Contains(c.key, "\x00")
+}
+
+// String is the cursor as an address carries it.
+func (c Cursor) String() string {
+	if c.id == "" {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(c.id + " " + c.key))
+}
+
+// atTime is the cursor of a row in a list by time.
+func atTime(t time.Time, id string) Cursor { return Cursor{strconv.FormatInt(t.UnixMicro(), 10), id} }
+
+// time reads the key of a list by time.
+func (c Cursor) time() time.Time {
+	micros, _ := strconv.ParseInt(c.key, 10, 64) // of no number it is 1970: the end of such lists
+	return time.UnixMicro(micros).UTC()
+}
+
+// from sorts by a column and the id, and begins behind the cursor's row.
+func (c Cursor) from(db *gorm.DB, column, id string) *gorm.DB {
+	if c.id != "" {
+		db = db.Where("("+column+", "+id+") > (?, ?)", c.key, c.id)
+	}
+	return db.Order(column + ", " + id)
+}
+
+// back is from by a time, the newest first.
+func (c Cursor) back(db *gorm.DB, column, id string) *gorm.DB {
+	if c.id != "" {
+		db = db.Where("("+column+", "+id+") < (?, ?)", c.time(), c.id)
+	}
+	return db.Order(column + " DESC, " + id + " DESC")
+}
+
+// People lists accounts of a filter in an order, from behind the cursor, limit at
+// most, and tells where the next ones begin; empty where there are none.
+func (s *Store) People(ctx context.Context, f PeopleFilter, by PeopleSort, after Cursor, limit int) (users []models.User, next Cursor, err error) {
+	db := s.filtered(ctx, f)
+	switch by {
+	case ByCreated:
+		db = after.back(db, "created_at", "id")
+	case BySeen:
+		db = after.back(db, "seen_at", "id")
+	default:
+		db = after.from(db, "search_key", "id")
+	}
+	if err = db.Limit(limit + 1).Find(&users).Error; err != nil || len(users) <= limit {
+		return users, Cursor{}, doing("people", err)
+	}
+	users = users[:limit]
+	return users, cursorOf(users[limit-1], by), nil
+}
+
+func cursorOf(u models.User, by PeopleSort) Cursor {
+	switch by {
+	case ByCreated:
+		return atTime(u.CreatedAt, u.ID)
+	case BySeen:
+		return atTime(u.SeenAt, u.ID)
+	}
+	return Cursor{u.SearchKey, u.ID}
+}
+
+// CountPeople counts the accounts of a filter.
+func (s *Store) CountPeople(ctx context.Context, f PeopleFilter) (n int64, err error) {
+	err = s.filtered(ctx, f).Count(&n).Error
+	return n, doing("count people", err)
+}
+
+func (s *Store) filtered(ctx context.Context, f PeopleFilter) *gorm.DB {
+	db := s.read.WithContext(ctx).Model(&models.User{})
+	if f.Text != "" {
+		text := strings.ToLower(f.Text)
+		db = db.Where("("+s.has("search_key")+" OR id = ? OR id IN (SELECT user_id FROM credentials WHERE "+s.has("username_key")+"))", text, f.Text, text)
+	}
+	if f.Active {
+		db = db.Where("disabled_at IS NULL")
+	}
+	if f.Disabled {
+		db = db.Where("disabled_at IS NOT NULL")
+	}
+	if f.Role != policy.None {
+		db = db.Where("role = ?", f.Role)
+	}
+	if f.Assigned {
+		db = db.Where("role <> ''")
+	}
+	if f.Slot != "" {
+		db = db.Where("id IN (SELECT user_id FROM identities WHERE slot = ?)", f.Slot)
+	}
+	return db
+}
+
+// has is the condition that a text is part of a column. Unlike LIKE it knows no
+// special characters.
+func (s *Store) has(column string) string {
+	if s.dialect == migrations.SQLite {
+		return "instr(" + column + ", ?) > 0"
+	}
+	return "strpos(" + column + ", ?) > 0"
+}
+
+// Belongings are what hangs on accounts, by their ids.
+type Belongings struct {
+	// Identities are the last used first.
+	Identities map[string][]models.Identity
+	Usernames  map[string]string
+	Factors    map[string]int
+	// Sessions counts those that are open.
+	Sessions map[string]int
+}
+
+// BelongingsOf reads what hangs on some accounts, at now and given how long a
+// session may be unused.
+func (s *Store) BelongingsOf(ctx context.Context, users []models.User, now time.Time, idle time.Duration) (b Belongings, err error) {
+	ids := make([]string, len(users))
+	for i, u := range users {
+		ids[i] = u.ID
+	}
+	if b.Identities, err = s.IdentitiesOfAll(ctx, ids); err != nil {
+		return b, err
+	}
+	db := s.read.WithContext(ctx)
+	var credentials []models.Credential
+	if err := db.Select("user_id", "username").Where("user_id IN ?", ids).Find(&credentials).Error; err != nil {
+		return b, doing("usernames", err)
+	}
+	b.Usernames = map[string]string{}
+	for _, c := range credentials {
+		b.Usernames[c.UserID] = c.Username
+	}
+	if b.Factors, err = countBy(db.Model(&models.Factor{}), ids); err != nil {
+		return b, doing("count factors", err)
+	}
+	b.Sessions, err = countBy(open(db.Model(&models.Session{}), now, idle), ids)
+	return b, doing("count sessions", err)
+}
+
+// IdentitiesOfAll reads the identities of some accounts, by their ids, the last
+// used first.
+func (s *Store) IdentitiesOfAll(ctx context.Context, ids []string) (map[string][]models.Identity, error) {
+	var all []models.Identity
+	err := s.read.WithContext(ctx).Where("user_id IN ?", ids).Order("signed_in_at DESC, id").Find(&all).Error
+	of := map[string][]models.Identity{}
+	for _, i := range all {
+		of[i.UserID] = append(of[i.UserID], i)
+	}
+	return of, doing("identities", err)
+}
+
+func countBy(db *gorm.DB, ids []string) (map[string]int, error) {
+	var rows []struct {
+		UserID string
+		N      int
+	}
+	err := db.Select("user_id, count(*) AS n").Where("user_id IN ?", ids).Group("user_id").Find(&rows).Error
+	of := map[string]int{}
+	for _, r := range rows {
+		of[r.UserID] = r.N
+	}
+	return of, err
+}
+
+// open are the sessions that have not expired at now.
+func open(db *gorm.DB, now time.Time, idle time.Duration) *gorm.DB {
+	return db.Where("sessions.expires_at > ? AND sessions.last_seen_at > ?", now, now.Add(-idle))
+}
+
+// OpenSessionsBy lists sessions that are open at now, the newest first, from
+// behind the cursor, limit at most, with whose they are by their ids, and tells
+// where the next ones begin. Text is part of the person's name or address, of the
+// network address or of the browser's name. Their secrets are left out.
+func (s *Store) OpenSessionsBy(ctx context.Context, text string, after Cursor, limit int, now time.Time, idle time.Duration) (
+	sessions []models.Session, users map[string]models.User, next Cursor, err error,
+) {
+	db := open(s.read.WithContext(ctx).Model(&models.Session{}), now, idle).Omit("secret_hash", "id_token")
+	if text != "" {
+		text = strings.ToLower(text)
+		db = db.Where("("+s.has("client_ip")+" OR "+s.has("lower(user_agent)")+
+			" OR user_id IN (SELECT id FROM users WHERE "+s.has("search_key")+"))", text, text, text)
+	}
+	if err = after.back(db, "created_at", "id").Limit(limit + 1).Find(&sessions).Error; err != nil {
+		return nil, nil, Cursor{}, doing("sessions", err)
+	}
+	if len(sessions) > limit {
+		sessions = sessions[:limit]
+		next = atTime(sessions[limit-1].CreatedAt, sessions[limit-1].ID)
+	}
+	users, err = s.owners(ctx, sessions)
+	return sessions, users, next, err
+}
+
+func (s *Store) owners(ctx context.Context, sessions []models.Session) (map[string]models.User, error) {
+	ids := make([]string, len(sessions))
+	for i, session := range sessions {
+		ids[i] = session.UserID
+	}
+	var users []models.User
+	err := s.read.WithContext(ctx).Where("id IN ?", ids).Find(&users).Error
+	by := map[string]models.User{}
+	for _, u := range users {
+		by[u.ID] = u
+	}
+	return by, doing("owners of sessions", err)
+}
+
+// CountOpenSessions counts the sessions that are open at now.
+func (s *Store) CountOpenSessions(ctx context.Context, now time.Time, idle time.Duration) (n int64, err error) {
+	err = open(s.read.WithContext(ctx).Model(&models.Session{}), now, idle).Count(&n).Error
+	return n, doing("count sessions", err)
+}
+
+// Hour is what happened within an hour.
+type Hour struct {
+	// Hour counts from the time that was asked for.
+	Hour              int
+	SignIns, Refusals int64
+}
+
+// Hours counts sign-ins and refusals by the hour since a time; an hour in which
+// nothing happened is left out. An event that stands for several counts as so
+// many.
+func (s *Store) Hours(ctx context.Context, since time.Time) (hours []Hour, err error) {
+	hour, count := "floor(extract(epoch FROM time - ?::timestamptz) / 3600)::bigint", "coalesce((body::jsonb->>'count')::bigint, 1)"
+	var from any = since
+	if s.dialect == migrations.SQLite {
+		hour, count, from = "(time - ?) / 3600000000", "coalesce(json_extract(body, '$.count'), 1)", since.UnixMicro()
+	}
+	err = s.read.WithContext(ctx).Raw("SELECT "+hour+" AS hour,"+
+		" sum(CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END) AS sign_ins,"+
+		" sum(CASE WHEN outcome = 'refused' THEN "+count+" ELSE 0 END) AS refusals"+
+		" FROM events WHERE time >= ? AND (outcome = 'refused' OR event = 'signin.finish' AND outcome = 'ok') GROUP BY 1",
+		from, since).Scan(&hours).Error
+	return hours, doing("count events", err)
+}
