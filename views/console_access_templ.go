@@ -442,7 +442,7 @@ func matrix(p ConsoleAccess) templ.Component {
 			templ_7745c5c3_Var16 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<section class=\"card section\" aria-labelledby=\"matrix\"><h2 id=\"matrix\" class=\"text-base font-semibold\">Roles and permissions</h2><p class=\"mt-1 text-sm text-muted-foreground\">What has a tick under “At a location” can be held at a single code location too.</p><div class=\"scroll mt-4\" role=\"region\" aria-labelledby=\"matrix\" tabindex=\"0\"><table class=\"matrix\"><thead><tr><th scope=\"col\">Permission</th>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<section class=\"card section\" aria-labelledby=\"matrix\"><h2 id=\"matrix\" class=\"text-base font-semibold\">Roles and permissions</h2><p class=\"mt-1 text-sm text-muted-foreground\">What has a tick under “At a location” can be held at a single code location too.</p><div class=\"scroll mt-4\" role=\"region\" aria-label=\"Roles and permissions, as a table\" tabindex=\"0\"><table class=\"matrix\"><thead><tr><th scope=\"col\">Permission</th>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -118,7 +118,7 @@ func consoleAuditPage(p ConsoleAudit) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = searchField(input{ID: "event", Name: "event", Label: "Event", Value: p.Filter.Event, Wrong: p.Wrong["event"], Hint: "Such as user.* or session.create", About: "event-offer"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = searchField(input{ID: "event", Name: "event", Label: "Event", Value: p.Filter.Event, Wrong: p.Wrong["event"], Hint: "Such as user.* or signin.finish", About: "event-offer"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -159,7 +159,7 @@ func consoleAuditPage(p ConsoleAudit) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "><summary>Time, target, run and request</summary><div class=\"filters mt-3\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "><summary>Time, target, run and request</summary><div class=\"filters more mt-3\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

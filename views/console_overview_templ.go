@@ -75,7 +75,7 @@ func consoleOverviewPage(p ConsoleOverview) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = numberTile("Sign-ins today", p.SignInsToday, p.search("/auth/admin/audit", "event", "session.create"), "since midnight, UTC").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = numberTile("Sign-ins today", p.SignInsToday, p.search("/auth/admin/audit", "event", "signin.finish", "outcome", "ok"), "since midnight, UTC").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -95,7 +95,7 @@ func consoleOverviewPage(p ConsoleOverview) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</div><div class=\"grid items-start gap-6 xl:grid-cols-2\"><section class=\"card section\" aria-labelledby=\"dagster\"><div class=\"flex flex-wrap items-center justify-between gap-2\"><h2 id=\"dagster\" class=\"text-base font-semibold\">Dagster</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</div><div class=\"grid gap-6 xl:grid-cols-2\"><section class=\"card section\" aria-labelledby=\"dagster\"><div class=\"flex flex-wrap items-center justify-between gap-2\"><h2 id=\"dagster\" class=\"text-base font-semibold\">Dagster</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -649,7 +649,7 @@ func chart(id, title string, values []int64, last time.Time) templ.Component {
 			var templ_7745c5c3_Var32 string
 			templ_7745c5c3_Var32, templ_7745c5c3_Err = templ.JoinStringErrs(lower(title))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/console_overview.templ`, Line: 122, Col: 63}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/console_overview.templ`, Line: 122, Col: 62}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var32))
 			if templ_7745c5c3_Err != nil {
@@ -1304,7 +1304,7 @@ func consoleLinkPage(p ConsoleLink) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 91, "</code></div><ul class=\"mt-4 list-disc space-y-1 pl-5 text-sm text-muted-foreground\"><li>It is shown only now.</li><li>It works once, until <span class=\"font-medium text-foreground\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 91, "</code></div><ul class=\"mt-4 list-disc space-y-1 pl-5 text-sm text-muted-foreground\"><li>It is shown only now.</li><li>It works once, until  <span class=\"font-medium text-foreground\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1319,7 +1319,7 @@ func consoleLinkPage(p ConsoleLink) templ.Component {
 			var templ_7745c5c3_Var64 templ.SafeURL
 			templ_7745c5c3_Var64, templ_7745c5c3_Err = templ.JoinURLErrs(p.person(p.PersonID))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/console_overview.templ`, Line: 247, Col: 69}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/console_overview.templ`, Line: 250, Col: 69}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var64))
 			if templ_7745c5c3_Err != nil {

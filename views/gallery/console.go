@@ -199,7 +199,7 @@ func consoleAccesses() []Page {
 		return Page{"console-access-" + name, p.Prefix, p.Component()}
 	}
 	usual := views.ConsoleAccess{
-		Console: console(), Permissions: consolePermissions(), Roles: consoleRoles(), Grants: consoleGrants(), Assigned: consolePersonLines()[:4], DefaultRole: "viewer",
+		Console: console(), Permissions: consolePermissions(), Roles: consoleRoles(), Grants: consoleGrants(), Assigned: assigned(), DefaultRole: "viewer",
 		Ask: views.ConsoleWhoCan{Locations: []string{"marketing", "sales"}},
 	}
 	asked, nobody, wrong := usual, usual, usual
@@ -224,6 +224,11 @@ func consoleAccesses() []Page {
 			},
 		}),
 	}
+}
+
+func assigned() []views.ConsolePersonLine {
+	lines := consolePersonLines()
+	return []views.ConsolePersonLine{lines[0], lines[5]}
 }
 
 func consolePermissions() []views.ConsolePermission {
@@ -294,11 +299,11 @@ func consoleEvents() []views.ConsoleEvent {
 		return views.ConsoleEvent{Seq: seq, Time: at(time.Duration(seq-1000) * time.Minute), Event: name, Outcome: outcome, Actor: actor, ActorID: id, Target: target, Details: details}
 	}
 	list := []views.ConsoleEvent{
-		event(1000, "session.create", "ok", "Grace Hopper", ""),
+		event(1000, "signin.finish", "ok", "Grace Hopper", ""),
 		event(999, "dagster.launchPipelineExecution", "allowed", "Grace Hopper", "job counting at marketing"),
-		event(996, "user.role", "ok", "Ada Lovelace", "Alan Turing"),
+		event(996, "user.set_role", "ok", "Ada Lovelace", "Alan Turing"),
 		event(990, "dagster.deletePipelineRun", "refused", "Katherine Johnson", "run 9f1c2b7e"),
-		event(982, "session.create", "failed", "", ""),
+		event(982, "signin.finish", "failed", "", ""),
 		event(970, "audit.export", "ok", "operator", ""),
 	}
 	list[2].TargetID = strings.Repeat("4", 32)
@@ -318,7 +323,7 @@ func consoleAudits() []Page {
 	page := func(name string, p views.ConsoleAudit) Page {
 		return Page{"console-audit-" + name, p.Prefix, p.Component()}
 	}
-	names := []string{"session.create", "user.*", "dagster.*"}
+	names := []string{"signin.finish", "user.*", "dagster.*"}
 	all := views.ConsoleAuditFilter{
 		Person: "Ada", Event: "user.*", Outcome: "refused", Target: "1", Location: "marketing", Run: "9f1c", Request: "01KA", Since: "yesterday", Until: "2026-11-22", Before: "990",
 	}
