@@ -167,6 +167,7 @@ type WhoLine struct {
 var (
 	ErrChanged = models.NewError(models.KindConflict, "conflict", "Somebody else has changed this person in the meantime. Look at what is there now, and do it again if you still want to.")
 	ErrSelf    = models.NewError(models.KindInvalid, "confirm_self", "This is your own account, and you would lose access with it. Confirm that you want this.")
+	ErrNotNow  = models.NewError(models.KindUnavailable, "unavailable", "This cannot be shown at the moment. Please try again shortly.")
 	ErrBadPage = models.NewError(models.KindInvalid, "bad_page", "There is no such page. Begin with the first one.")
 )
 
@@ -216,45 +217,4 @@ func (s *Service) mayLook(ctx context.Context) error {
 		return nil
 	}
 	return ErrNotAdmin
-}
-
-// People lists accounts. Like all that follows here it is for admins and the
-// operator: to others it is ErrNotAdmin.
-func (s *Service) People(ctx context.Context, q PeopleQuery) (People, error) {
-	return People{}, s.mayLook(ctx)
-}
-
-// Person is all about one account, or [models.ErrNotFound].
-func (s *Service) Person(ctx context.Context, id string) (PersonPage, error) {
-	return PersonPage{}, s.mayLook(ctx)
-}
-
-// Grantable are the roles that whoever asks may give, the least first.
-func (s *Service) Grantable(ctx context.Context) ([]policy.Role, error) {
-	return nil, s.mayLook(ctx)
-}
-
-// SessionLines lists open sessions, the newest first, and where the next page
-// begins. Text is part of the person's name or address, of the network address
-// or of the browser's name.
-func (s *Service) SessionLines(ctx context.Context, text, after string, limit int) ([]SessionLine, string, error) {
-	return nil, "", s.mayLook(ctx)
-}
-
-// Overview counts.
-func (s *Service) Overview(ctx context.Context) (Overview, error) {
-	return Overview{}, s.mayLook(ctx)
-}
-
-// AccessOverview is the policy in force.
-func (s *Service) AccessOverview(ctx context.Context) (AccessPage, error) {
-	return AccessPage{}, s.mayLook(ctx)
-}
-
-// WhoCan lists who may do something and may sign in, by name, a line for each way
-// in that gives it, and where the next page begins. It goes by what the provider
-// said at the last sign-in there. A page may have fewer lines than limit, or
-// none, although there is a next one: so many people are looked at and no more.
-func (s *Service) WhoCan(ctx context.Context, want policy.Want, after string, limit int) ([]WhoLine, string, error) {
-	return nil, "", s.mayLook(ctx)
 }

@@ -69,3 +69,18 @@ func All() (all []Permission) {
 	}
 	return all
 }
+
+// Place is the pattern of locations by which something is allowed; empty for
+// what is allowed in the whole deployment, and for what is not allowed.
+func (a Access) Place(w Want) Pattern {
+	if a.Permissions.Has(w.Permission) || !Located(w.Permission) {
+		return ""
+	}
+	for _, s := range a.Scopes {
+		at := slices.IndexFunc(s.Locations, func(p Pattern) bool { return p.Matches(w.Location) })
+		if s.Permissions.Has(w.Permission) && at >= 0 {
+			return s.Locations[at]
+		}
+	}
+	return ""
+}

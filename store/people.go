@@ -104,10 +104,11 @@ func (s *Store) People(ctx context.Context, f PeopleFilter, by PeopleSort, after
 		return users, Cursor{}, doing("people", err)
 	}
 	users = users[:limit]
-	return users, cursorOf(users[limit-1], by), nil
+	return users, CursorOf(users[limit-1], by), nil
 }
 
-func cursorOf(u models.User, by PeopleSort) Cursor {
+// CursorOf is where a list in that order goes on behind an account.
+func CursorOf(u models.User, by PeopleSort) Cursor {
 	switch by {
 	case ByCreated:
 		return atTime(u.CreatedAt, u.ID)

@@ -1,0 +1,57 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/store"
+)
+
+// chartHours is how many hours a chart shows.
+const chartHours = 24
+
+// Overview counts people, sessions and what happened.
+func (s *Service) Overview(ctx context.Context) (Overview, error) {
+	if err := s.mayLook(ctx); err != nil {
+		return Overview{}, err
+	}
+	var o Overview
+	if err := errors.Join(s.countPeople(ctx, &o), s.countHours(ctx, &o)); err != nil {
+		return Overview{}, ErrNotNow.Because(err)
+	}
+	return o, nil
+}
+
+func (s *Service) countPeople(ctx context.Context, o *Overview) (err error) {
+	if o.People, err = s.Store.CountPeople(ctx, store.PeopleFilter{}); err != nil {
+		return err
+	}
+	if o.Disabled, err = s.Store.CountPeople(ctx, store.PeopleFilter{Disabled: true}); err != nil {
+		return err
+	}
+	if o.OpenSessions, err = s.Store.CountOpenSessions(ctx, s.Now(), s.SessionIdle); err != nil {
+		return err
+	}
+	o.Recent, err = s.Store.Records(ctx, models.Filter{}, store.Page{Limit: recentSize})
+	return err
+}
+
+// countHours fills the charts. Midnight, UTC, is always within them.
+func (s *Service) countHours(ctx context.Context, o *Overview) error {
+	now := s.Now().UTC()
+	o.LastHour = now.Truncate(time.Hour)
+	o.SignIns, o.Refusals = make([]int64, chartHours), make([]int64, chartHours)
+	hours, err := s.Store.Hours(ctx, o.LastHour.Add(-(chartHours-1)*time.Hour))
+	for _, h := range hours {
+		i := min(h.Hour, chartHours-1) // what another replica's clock says is later is of now
+		o.SignIns[i] += h.SignIns
+		o.Refusals[i] += h.Refusals
+		if i >= chartHours-1-now.Hour() {
+			o.SignInsToday += h.SignIns
+			o.RefusalsToday += h.Refusals
+		}
+	}
+	return err
+}
