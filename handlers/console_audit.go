@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,10 +19,13 @@ import (
 
 // audit lists the trail, the newest event first.
 func (s *Server) audit(c echo.Context) error {
-	f, wrong := auditFilter(auditQuery(c))
+	f, wrong, err := s.auditFilter(c)
+	if err != nil {
+		return err
+	}
 	before, err := cursor(c.QueryParam("before"))
 	if err != nil {
-		wrong["before"] = "There is no such page: this is the newest one."
+		wrong["before"] = "There is no such page. Begin with the first one."
 	}
 	if len(wrong) > 0 {
 		return s.wrongFilter(c, wrong)
@@ -31,8 +35,7 @@ func (s *Server) audit(c echo.Context) error {
 		return err
 	}
 	v := s.auditPage(c)
-	v.Lines = eventLines(records)
-	if len(records) == onePage {
+	if v.Lines = eventLines(records); len(records) == onePage {
 		v.Older = strconv.FormatInt(records[onePage-1].Seq, 10)
 	}
 	return s.show(c, http.StatusOK, v)
@@ -66,11 +69,45 @@ func auditQuery(c echo.Context) views.ConsoleAuditFilter {
 
 const badTime = "This is no time: write 2026-11-21 or 2026-11-21T09:10, in UTC."
 
-// auditFilter reads what was typed, and says what of it cannot be understood.
-func auditFilter(q views.ConsoleAuditFilter) (models.Filter, views.Wrong) {
-	f := models.Filter{
-		Person: q.Person, Event: q.Event, Outcome: q.Outcome, Target: q.Target, Location: q.Location, Run: q.Run, Request: q.Request,
+var (
+	eventName = regexp.MustCompile(`^[a-zA-Z_]+\.([a-zA-Z_]+|\*)$`)
+	outcomes  = []string{"", models.OutcomeOK, models.OutcomeAllowed, models.OutcomeRefused, models.OutcomeFailed}
+)
+
+// auditFilter reads what was typed, and says what of it cannot be understood: an
+// auditor who mistypes must not read that nothing happened.
+func (s *Server) auditFilter(c echo.Context) (f models.Filter, wrong views.Wrong, err error) {
+	q := auditQuery(c)
+	f = models.Filter{Event: q.Event, Outcome: q.Outcome, Target: q.Target, Location: q.Location, Run: q.Run, Request: q.Request}
+	wrong = auditTimes(q, &f)
+	if q.Event != "" && !eventName.MatchString(q.Event) {
+		wrong["event"] = "An event is called like user.disable, and all of a kind like user.*"
 	}
+	if !slices.Contains(outcomes, q.Outcome) {
+		wrong["outcome"] = "There is no such outcome."
+	}
+	var known bool
+	if f.Person, known, err = s.actor(c, q.Person); !known {
+		wrong["person"] = "Several people are called that. Begin at the page of the one you mean."
+	}
+	return f, wrong, err
+}
+
+// actor is the id of whoever goes by a name, an address or an id. Who has no
+// account any more is looked for as typed.
+func (s *Server) actor(c echo.Context, who string) (id string, known bool, err error) {
+	if who == "" {
+		return "", true, nil
+	}
+	found, err := s.Identity.Users(c.Request().Context(), who)
+	if len(found) == 1 {
+		who = found[0].ID
+	}
+	return who, len(found) <= 1, err
+}
+
+// auditTimes reads the times of a filter, and says what is wrong with them.
+func auditTimes(q views.ConsoleAuditFilter, f *models.Filter) views.Wrong {
 	wrong, ok := views.Wrong{}, false
 	if f.Since, ok = parseTime(q.Since, 0); !ok {
 		wrong["since"] = badTime
@@ -81,7 +118,7 @@ func auditFilter(q views.ConsoleAuditFilter) (models.Filter, views.Wrong) {
 	if len(wrong) == 0 && q.Until != "" && !f.Since.Before(f.Until) {
 		wrong["until"] = "This is not after the beginning."
 	}
-	return f, wrong
+	return wrong
 }
 
 // parseTime reads an instant as a browser's field or RFC 3339 has it, in UTC
@@ -109,8 +146,11 @@ func cursor(text string) (int64, error) {
 
 // exportAudit is the trail as a file, the oldest event first.
 func (s *Server) exportAudit(c echo.Context) error {
-	f, wrong := auditFilter(auditQuery(c))
-	if len(wrong) > 0 {
+	f, wrong, err := s.auditFilter(c)
+	switch {
+	case err != nil:
+		return err
+	case len(wrong) > 0:
 		return s.wrongFilter(c, wrong)
 	}
 	switch c.QueryParam("format") {
@@ -122,19 +162,20 @@ func (s *Server) exportAudit(c echo.Context) error {
 	return models.ErrNotFound
 }
 
-// trailColumns are those of the trail as a table.
+// trailColumns are those of the trail as a table, as the command line writes it
+// too.
 var trailColumns = []string{
-	"seq", "time", "event", "outcome", "reason", "actor_kind", "actor_id", "actor_name", "on_behalf_of", "target_kind", "target_id",
-	"location", "run_id", "provider", "operation", "permission", "rule", "count", "client_ip", "user_agent", "session", "request_id", "hash",
+	"seq", "time", "event", "outcome", "reason", "actor_kind", "actor_id", "actor_name", "on_behalf_of", "client_ip", "user_agent",
+	"request_id", "session", "provider", "target_kind", "target_id", "location", "operation", "permission", "rule", "run_id", "count", "id", "hash",
 }
 
 func (s *Server) auditTable(c echo.Context, f models.Filter) error {
 	return s.table(c, "audit", trailColumns, func(row func(...string) error) error {
 		return s.Identity.ExportEvents(c.Request().Context(), f, func(r models.Record) error {
 			e, t := r.Event, target(r.Event)
-			return row(strconv.FormatInt(r.Seq, 10), e.Time.UTC().Format(time.RFC3339Nano), e.Event, e.Outcome, e.Reason,
-				e.Actor.Kind, e.Actor.ID, e.Actor.Name, e.OnBehalfOf, t.Kind, t.ID, t.Location, e.RunID, e.Provider, e.Operation,
-				e.Permission, e.Rule, strconv.Itoa(max(1, e.Count)), e.ClientIP, e.UserAgent, e.Session, e.RequestID, r.Hash)
+			return row(strconv.FormatInt(r.Seq, 10), instant(&e.Time), e.Event, e.Outcome, e.Reason, e.Actor.Kind, e.Actor.ID,
+				e.Actor.Name, e.OnBehalfOf, e.ClientIP, e.UserAgent, e.RequestID, e.Session, e.Provider, t.Kind, t.ID, t.Location,
+				e.Operation, e.Permission, e.Rule, e.RunID, strconv.Itoa(max(1, e.Count)), e.ID, r.Hash)
 		})
 	})
 }
@@ -170,7 +211,7 @@ func eventLine(r models.Record) views.ConsoleEvent {
 	e, t := r.Event, target(r.Event)
 	v := views.ConsoleEvent{
 		Seq: r.Seq, Time: e.Time, Event: e.Event, Outcome: e.Outcome, Reason: e.Reason, Actor: cmp.Or(e.Actor.Name, e.Actor.ID, e.Actor.Kind),
-		Target: joined(t.Kind, t.ID), Count: e.Count, Details: facts(r),
+		Target: worded(t.Kind, t.ID), Count: e.Count, Details: facts(r),
 	}
 	if t.Location != "" {
 		v.Target = strings.TrimSpace(v.Target + " at " + t.Location)
@@ -192,9 +233,9 @@ func facts(r models.Record) (all []views.ConsoleFact) {
 		{Name: "Outcome", Value: e.Outcome},
 		{Name: "Reason", Value: e.Reason},
 		{Name: "Time", Value: e.Time.UTC().Format(time.RFC3339Nano)},
-		{Name: "Who", Value: joined(e.Actor.Kind, e.Actor.Name, e.Actor.ID)},
+		{Name: "Who", Value: worded(e.Actor.Kind, e.Actor.Name, e.Actor.ID)},
 		{Name: "On behalf of", Value: e.OnBehalfOf},
-		{Name: "Target", Value: joined(t.Kind, t.ID)},
+		{Name: "Target", Value: worded(t.Kind, t.ID)},
 		{Name: "Code location", Value: t.Location},
 		{Name: "Run", Value: e.RunID},
 		{Name: "Provider", Value: e.Provider},
@@ -215,7 +256,7 @@ func facts(r models.Record) (all []views.ConsoleFact) {
 	return all
 }
 
-// joined puts a blank between the parts that say something.
-func joined(parts ...string) string {
+// worded puts a blank between the parts that say something.
+func worded(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " ")
 }
