@@ -183,9 +183,12 @@ func (p *program) wait(text string) {
 	}
 }
 
-// events are the lines on standard output.
+// events are the lines on standard output, without checkpoints.
 func (p *program) events() (all []string) {
 	for line := range strings.SplitSeq(strings.TrimSpace(p.out.String()), "\n") {
+		if strings.HasPrefix(line, `{"checkpoint":`) {
+			continue
+		}
 		var e models.Event
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			p.t.Errorf("not an event: %q", line)

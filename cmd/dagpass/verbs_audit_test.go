@@ -3,6 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/ed25519"
+	"database/sql"
+	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -19,6 +22,7 @@ import (
 
 	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/providers/providertest"
 	"github.com/dagpass/dagpass/store/storetest"
 )
 
@@ -282,4 +286,356 @@ func reviewed(t *testing.T, v auditAccessReviewVerb, cfg Config, people ...ident
 	return out.String()
 }
 
-var _ = storetest.SQLiteURL
+// happened is a program in which somebody was refused, somebody changed something,
+// and somebody was barred.
+func happened(t *testing.T, database string, more ...string) (*program, operator) {
+	p := start(t, database, append(more, "DAGPASS_POLICY="+rolesByGroup)...)
+	violet, edgar := p.as(providertest.Violet), p.as(providertest.Edgar)
+	violet.graphql(deleteRun)
+	edgar.graphql(deleteRun)
+	o := p.operator(database, "DAGPASS_POLICY="+rolesByGroup)
+	o.must("", "user", "disable", "violet@example.com")
+	return p, o
+}
+
+// listed runs audit list, and gives the events as they are told in short.
+func (o operator) listed(args string) (all []string) {
+	o.t.Helper()
+	var lines []struct {
+		Seq   int64
+		Hash  string
+		Event models.Event
+	}
+	out := o.must("", append([]string{"audit", "list", "--json"}, strings.Fields(args)...)...)
+	if err := json.Unmarshal([]byte(out), &lines); err != nil {
+		o.t.Fatal(err, out)
+	}
+	for _, l := range lines {
+		if l.Seq == 0 || len(l.Hash) != 64 {
+			o.t.Errorf("%+v", l)
+		}
+		all = append(all, l.Event.Event+" "+l.Event.Outcome)
+	}
+	return all
+}
+
+// TestAuditList finds what is asked for, the newest first, and nothing else.
+func TestAuditList(t *testing.T) {
+	storetest.EachURL(t, func(t *testing.T, database string) {
+		p, o := happened(t, database)
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		var violet []userLine
+		if err := json.Unmarshal([]byte(o.must("", "user", "list", "--json", "violet@example.com")), &violet); err != nil || len(violet) != 1 {
+			t.Fatal(err, violet)
+		}
+		const mutations = "dagster.mutation ok,dagster.mutation allowed,dagster.mutation refused"
+		for args, want := range map[string]string{
+			"--event dagster.* --since 1h":                 mutations,
+			"--event dagster.mutation --outcome refused":   "dagster.mutation refused",
+			"--outcome refused":                            "dagster.mutation refused",
+			"--person violet@example.com":                  "dagster.mutation refused,signin.finish ok",
+			"--person " + violet[0].ID:                     "dagster.mutation refused,signin.finish ok",
+			"--person edgar@example.com --outcome allowed": "dagster.mutation allowed",
+			"--person operator --event user.*":             "user.disable ok",
+			"--target " + violet[0].ID:                     "user.disable ok",
+			"--target 1 --limit 2":                         "dagster.mutation ok,dagster.mutation allowed",
+			"--event dagster.* --until 1h":                 "",
+			"--event dagster.* --since 2000-01-01T00:00:00Z --until 2099-01-01T00:00:00Z": mutations,
+			"--event dagster.* --before 4": "",
+			"--person nobody":              "",
+			"--location nowhere":           "",
+			"--request nothing":            "",
+			"--run none":                   "",
+		} {
+			if got := strings.Join(o.listed(args), ","); got != want {
+				t.Errorf("%s: %s, want %s", args, got, want)
+			}
+		}
+		status, out, said := o.run("", "audit", "list", "--limit", "1", "--event", "user.disable")
+		if status != exitDone || said != "there may be older ones: --before 7\n" || !strings.Contains(out, `user.disable  ok       -       "operator"  -          user:`+violet[0].ID) {
+			t.Errorf("status %d, %s%s", status, out, said)
+		}
+		if got := o.listed("--event audit.read"); len(got) < 10 {
+			t.Errorf("looking is recorded %d times", len(got))
+		}
+	})
+}
+
+// Who has two accounts of one name to choose from is asked which.
+func TestAuditListOfANameThatTwoHave(t *testing.T) {
+	o := operator{t, []string{"DAGPASS_DATABASE_URL=" + storetest.SQLiteURL(t)}}
+	o.must("", "user", "add", "ann", "--name", "Ann")
+	o.must("", "user", "add", "bob", "--name", "Ann")
+	if status, _, said := o.run("", "audit", "list", "--person", "Ann"); status != exitFailed || !strings.HasSuffix(said, `2 accounts are called "Ann"; name one by its id (dagpass user list)`+"\n") {
+		t.Errorf("%d %s", status, said)
+	}
+}
+
+// What is exported can be held against the chain, byte by byte, and is what the
+// server printed.
+func TestAuditExport(t *testing.T) {
+	storetest.EachURL(t, func(t *testing.T, database string) {
+		p, o := happened(t, database)
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(o.must("", "audit", "export", "--format", "jsonl"), "\n"), "\n")
+		var last models.Link
+		for _, text := range lines {
+			var line recordLine
+			if err := json.Unmarshal([]byte(text), &line); err != nil {
+				t.Fatal(err, text)
+			}
+			next := models.Link{Seq: line.Seq, Previous: last.Hash, Hash: line.Hash, Body: string(line.Event)}
+			if !next.Follows(last) {
+				t.Errorf("event %d does not follow: %s", line.Seq, text)
+			}
+			if said := string(line.Event) + "\n"; !strings.Contains(said, "operator") && !strings.Contains(p.out.String(), said) {
+				t.Errorf("the server did not print %s", said)
+			}
+			last = next
+		}
+		rows, err := csv.NewReader(strings.NewReader(o.must("", "audit", "export", "--format", "csv", "--event", "dagster.*"))).ReadAll()
+		if err != nil || len(rows) != 4 || !slices.Equal(rows[0], recordColumns) || rows[1][3] != "refused" || rows[3][3] != "ok" {
+			t.Errorf("%v %q", err, rows)
+		}
+		if got := o.listed("--event audit.export"); len(got) != 2 || len(lines) < 7 {
+			t.Errorf("%q, %d lines", got, len(lines))
+		}
+	})
+}
+
+// A file that is there stays as it is, and a name that is no account is no event.
+func TestAuditExportIntoAFile(t *testing.T) {
+	_, o := happened(t, storetest.SQLiteURL(t))
+	path := filepath.Join(t.TempDir(), "export.jsonl")
+	o.must("", "audit", "export", "--format", "jsonl", "--out", path, "--outcome", "refused")
+	text := read(t, path)
+	if strings.Count(text, "\n") != 1 {
+		t.Errorf("%s", text)
+	}
+	status, _, said := o.run("", "audit", "export", "--format", "jsonl", "--out", path)
+	if status != exitFailed || !strings.Contains(said, "file exists") || read(t, path) != text {
+		t.Errorf("%d %s", status, said)
+	}
+}
+
+// Whoever reads no further ends an export, which is no failure.
+func TestAuditOutputIsReadNoFurther(t *testing.T) {
+	_, o := happened(t, storetest.SQLiteURL(t))
+	for _, args := range []string{"export --format csv", "export --format jsonl", "list", "list --json", "access-review", "access-review --csv"} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Close()
+		var said bytes.Buffer
+		if status := run(t.Context(), append([]string{"audit"}, strings.Fields(args)...), o.environ, stdio{Out: w, Err: &said}); status != exitDone || strings.Contains(said.String(), "dagpass:") {
+			t.Errorf("%s: status %d, %s", args, status, &said)
+		}
+		_ = w.Close()
+	}
+}
+
+// TestAuditRun tells all about a run.
+func TestAuditRun(t *testing.T) {
+	storetest.EachURL(t, func(t *testing.T, database string) {
+		_, o := happened(t, database)
+		out := o.must("", "audit", "run", "1")
+		if strings.Count(out, "\n") != 4 || strings.Count(out, " run:1 ") != 3 || !strings.Contains(out, "permission_missing") {
+			t.Errorf("%s", out)
+		}
+		var lines []recordLine
+		if err := json.Unmarshal([]byte(o.must("", "audit", "run", "--json", "1")), &lines); err != nil || len(lines) != 3 || lines[0].Seq >= lines[1].Seq {
+			t.Errorf("%v %v", err, lines)
+		}
+		if status, _, said := o.run("", "audit", "run", "2"); status != exitFailed || !strings.HasSuffix(said, `no event tells of a run "2"`+"\n") {
+			t.Errorf("%d %s", status, said)
+		}
+		if status, _, said := o.run("", "audit", "run", ""); status != exitUsage || !strings.HasSuffix(said, "a run has no empty id\n") {
+			t.Errorf("%d %s", status, said)
+		}
+	})
+}
+
+// TestAccessReview says who has what, and why.
+func TestAccessReview(t *testing.T) {
+	storetest.EachURL(t, func(t *testing.T, database string) {
+		_, o := happened(t, database)
+		o.must("", "user", "set-role", "edgar@example.com", "launcher")
+		var people []reviewLine
+		if err := json.Unmarshal([]byte(o.must("", "audit", "access-review", "--json")), &people); err != nil || len(people) != 2 {
+			t.Fatal(err, people)
+		}
+		violet, edgar := people[0], people[1]
+		if violet.DisabledAt == nil || violet.Email != "violet@example.com" || len(violet.Ways) != 1 || violet.Ways[0].Enters || violet.LastSignIn == nil {
+			t.Errorf("%+v", violet)
+		}
+		if way := edgar.Ways[0]; way.Role != "editor" || !way.Enters || !slices.Contains(way.Rules, "grant 2") || edgar.RuleTexts["grant 2"] != "{group: editors, role: editor}" ||
+			edgar.Assigned != "launcher" || edgar.AssignedAt == nil || edgar.AssignedBy != "operator" {
+			t.Errorf("%+v", edgar)
+		}
+		rows, err := csv.NewReader(strings.NewReader(o.must("", "audit", "access-review", "--csv"))).ReadAll()
+		if err != nil || len(rows) != 3 || !slices.Equal(rows[0], reviewColumns) || rows[2][2] != "edgar@example.com" {
+			t.Errorf("%v %q", err, rows)
+		}
+		if got := o.listed("--event audit.review"); len(got) != 2 {
+			t.Errorf("looking is recorded %d times", len(got))
+		}
+	})
+}
+
+// checkpoints are those on standard output.
+func (p *program) checkpoints() (all []models.Checkpoint) {
+	p.t.Helper()
+	for line := range strings.SplitSeq(p.out.String(), "\n") {
+		var said checkpointLine
+		if strings.HasPrefix(line, `{"checkpoint":`) {
+			if err := json.Unmarshal([]byte(line), &said); err != nil {
+				p.t.Error(err)
+			}
+			all = append(all, said.Checkpoint)
+		}
+	}
+	return all
+}
+
+// When it stops, the server signs the end of the trail and says so on standard
+// output and in the file. Whoever has the line can tell a trail that was cut
+// from it, and has the public key to check it with.
+func TestCheckpointAtTheStop(t *testing.T) {
+	storetest.EachURL(t, func(t *testing.T, database string) {
+		file := filepath.Join(t.TempDir(), "audit.jsonl")
+		p, o := happened(t, database, "DAGPASS_AUDIT_FILE="+file)
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		all := p.checkpoints()
+		if len(all) == 0 || read(t, file) != p.out.String() || !strings.HasSuffix(strings.TrimSpace(p.out.String()), "}}") {
+			t.Fatalf("no checkpoint at the end of %s", p.out)
+		}
+		last := all[len(all)-1]
+		key, _ := base64.StdEncoding.DecodeString(last.Key)
+		signature, _ := base64.StdEncoding.DecodeString(last.Signature)
+		if !ed25519.Verify(key, []byte(last.Text()), signature) {
+			t.Errorf("not signed: %+v", last)
+		}
+		found := o.verified("--head", last.Hash)
+		if !found.Whole || found.Seq < last.Seq || found.Checkpoints == 0 || found.Unsigned != found.Seq-last.Seq || found.Events != found.Seq {
+			t.Errorf("%+v", found)
+		}
+		if out := o.must("", "audit", "verify"); !strings.HasPrefix(out, fmt.Sprintf("%d events, the chain is whole; its head is %s\n", found.Events, found.Hash)) {
+			t.Errorf("%s", out)
+		}
+		for head, want := range map[string]int{strings.Repeat("0", 64): exitFailed, "beef": exitUsage, strings.ToUpper(last.Hash): exitDone} {
+			if status, out, said := o.run("", "audit", "verify", "--head", head); status != want {
+				t.Errorf("%s: status %d, %s%s", head, status, out, said)
+			}
+		}
+	})
+}
+
+func (o operator) verified(args ...string) (found verified) {
+	o.t.Helper()
+	_, out, _ := o.run("", append([]string{"audit", "verify", "--json"}, args...)...)
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
+		o.t.Fatal(err, out)
+	}
+	return found
+}
+
+// A second server takes over where the first has signed, and the chain of
+// checkpoints has no gap.
+func TestCheckpointsOfTwoStarts(t *testing.T) {
+	storetest.EachURL(t, func(t *testing.T, database string) {
+		var all []models.Checkpoint
+		for range 3 {
+			p := start(t, database)
+			p.as(providertest.Violet)
+			if err := p.stop(); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, p.checkpoints()...)
+		}
+		for i, c := range all {
+			if i > 0 && c.Previous != all[i-1].Seq {
+				t.Errorf("the checkpoint of event %d follows that of %d, not %d", c.Seq, c.Previous, all[i-1].Seq)
+			}
+		}
+		if len(all) < 3 {
+			t.Errorf("%d checkpoints", len(all))
+		}
+	})
+}
+
+// Whatever was done to the rows, the verb says in which event, and ends as
+// scripts expect.
+func TestAuditVerifyOfABrokenTrail(t *testing.T) {
+	for name, row := range map[string]struct {
+		sql  string
+		at   int64
+		says string
+	}{
+		"altered":             {`UPDATE events SET body = replace(body, '"ok"', '"no"') WHERE seq = 2`, 2, "event 2 was altered"},
+		"removed":             {`DELETE FROM events WHERE seq = 3`, 3, "event 3 is missing"},
+		"cut, and its note":   {`DELETE FROM events WHERE seq > 3; UPDATE chain_heads SET seq = 3, hash = (SELECT hash FROM events WHERE seq = 3)`, 4, "it is cut"},
+		"checkpoint forged":   {`UPDATE checkpoints SET signature = (SELECT signature FROM checkpoints ORDER BY seq LIMIT 1), time = time + 1000000`, 0, "the checkpoint of event"},
+		"checkpoints removed": {`DELETE FROM checkpoints`, 0, "is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			database := storetest.SQLiteURL(t)
+			p, o := happened(t, database)
+			if err := p.stop(); err != nil {
+				t.Fatal(err)
+			}
+			db, err := sql.Open("sqlite", strings.TrimPrefix(database, "sqlite:"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.ExecContext(t.Context(), row.sql); err != nil {
+				t.Fatal(err)
+			}
+			status, out, said := o.run("", "audit", "verify")
+			if status != exitFailed || !strings.Contains(said, "dagpass: the audit trail is broken: ") || !strings.Contains(said, row.says) || strings.Contains(out, "whole") {
+				t.Errorf("status %d, %s%s", status, out, said)
+			}
+			if found := o.verified(); found.Whole || row.at != 0 && found.BrokenAt != row.at || !strings.Contains(found.Why, row.says) {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+}
+
+// What is older than the retention goes, up to a checkpoint; the trail is whole
+// behind that and says how much is gone.
+func TestRetention(t *testing.T) {
+	storetest.EachURL(t, func(t *testing.T, database string) {
+		p, o := happened(t, database)
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		cfg := mustLoad(t, append(o.environ, "DAGPASS_AUDIT_RETENTION=24h"), "")
+		a, err := newApp(t.Context(), cfg, cfg.site("0"), stdio{Out: io.Discard, Err: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.close()
+		a.identity.Now = func() time.Time { return now().Add(25 * time.Hour) }
+		signed := o.verified()
+		if err := a.prune(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if found := o.verified(); !found.Whole || found.Pruned != signed.Seq-signed.Unsigned || found.PrunedAt == nil || found.Events != found.Seq-found.Pruned {
+			t.Errorf("%+v, before %+v", found, signed)
+		}
+		if got := o.listed("--event signin.*"); len(got) != 0 {
+			t.Errorf("still there: %q", got)
+		}
+		if got := o.listed("--event audit.prune"); len(got) != 1 {
+			t.Errorf("recorded %q", got)
+		}
+	})
+}
