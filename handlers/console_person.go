@@ -118,12 +118,24 @@ func (s *Server) linksFor(p identity.PersonPage) (purposes []string) {
 // on to a page with a notice. A form that is refused is on the page again.
 func (s *Server) changePerson(c echo.Context, form, notice string, change func(ctx context.Context, id string) error) error {
 	if err := s.change(c, change); err != nil {
-		return s.again(c, err, func(wrong views.Wrong) (page, error) { return s.personPage(c, form, wrong) }, "", "role", "confirm")
+		return s.again(c, err, s.personAgain(c, form), "", "role", "confirm")
 	}
 	if form == "delete" {
 		return s.toConsole(c, "/people", notice)
 	}
 	return s.toConsole(c, "/people/"+c.Param("id"), notice)
+}
+
+// personAgain is the page after a form that was refused. What is wrong with no
+// field is said at its head: the person may have become one for whom the page has
+// no such form.
+func (s *Server) personAgain(c echo.Context, form string) func(views.Wrong) (page, error) {
+	return func(wrong views.Wrong) (page, error) {
+		if wrong[""] != "" {
+			return s.personPage(c, "", wrong)
+		}
+		return s.personPage(c, form, wrong)
+	}
 }
 
 // change makes the change on the person as the page showed them.
@@ -177,7 +189,7 @@ func (s *Server) makeLink(c echo.Context) error {
 		return err
 	})
 	if err != nil {
-		return s.again(c, err, func(wrong views.Wrong) (page, error) { return s.personPage(c, "link", wrong) }, "")
+		return s.again(c, err, s.personAgain(c, "link"), "")
 	}
 	p, err := s.Identity.Person(c.Request().Context(), c.Param("id"))
 	if err != nil {

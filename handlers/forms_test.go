@@ -19,6 +19,8 @@ func unsafe(t *testing.T, do func(r row, b *browser)) {
 	for _, r := range table(t) {
 		who := all[3]
 		switch {
+		case strings.HasPrefix(r.path, "/auth/admin"):
+			who = all[7]
 		case strings.HasPrefix(r.path, "/auth/mfa/enrol"):
 			who = all[2]
 		case strings.HasPrefix(r.path, "/auth/mfa"):
