@@ -213,6 +213,7 @@ func (s *Service) revoke(ctx context.Context, what models.Target, end func(*stor
 		e.Target = &what
 		return e, err
 	})
+	s.forgetAll(what.ID)
 	return ended, err
 }
 

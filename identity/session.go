@@ -173,3 +173,13 @@ func (s *Service) forget(p *models.Principal) {
 		s.sessions.Remove(p.TokenHash)
 	}
 }
+
+// forgetAll does so for all sessions of one person, or for one session, by its id:
+// what an admin has ended is over with the next request.
+func (s *Service) forgetAll(id string) {
+	for _, key := range s.sessions.Keys() {
+		if hit, ok := s.sessions.Peek(key); ok && (hit.principal.User.ID == id || hit.principal.SessionID == id) {
+			s.sessions.Remove(key)
+		}
+	}
+}

@@ -62,6 +62,7 @@ func (s *Service) changeUser(ctx context.Context, e models.Event, fn func(*store
 	if err := s.mayChange(ctx, e.Target.ID); err != nil {
 		return err
 	}
+	defer s.forgetAll(e.Target.ID)
 	return s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
 		if err := tx.LockPeople(); err != nil {
 			return models.Event{}, err
