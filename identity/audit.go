@@ -91,7 +91,7 @@ func (s *Service) verify(ctx context.Context, ends store.Ends, head string) (Ver
 	}
 	v := Verification{
 		Seq: w.last.Seq, Hash: w.last.Hash, Events: w.last.Seq - ends.Anchor.Seq, Checkpoints: w.checkpoints,
-		Unsigned: w.last.Seq - w.signed, Pruned: ends.Anchor.Seq,
+		Unsigned: w.last.Seq - w.signed.Seq, Pruned: ends.Anchor.Seq,
 	}
 	if v.Pruned > 0 {
 		v.PrunedAt = &ends.Anchor.Time
@@ -109,11 +109,10 @@ type walk struct {
 	// wanted is a hash that must be met; empty once it was.
 	wanted string
 
-	// last is the last event found good, without its body; signed is the event of
-	// the last checkpoint found good, or the anchor's.
-	last        models.Link
-	signed      int64
-	checkpoints int64
+	// last is the last event found good, and signed that of the last checkpoint
+	// found good, or the anchor's; without their bodies.
+	last, signed models.Link
+	checkpoints  int64
 	// due are checkpoints of events that are yet to come.
 	due []models.Checkpoint
 }
@@ -127,7 +126,8 @@ func (w *walk) begin(ctx context.Context) error {
 	if err := w.s.Keys.CheckSignature(a.Text(), a.Key, a.Signature); err != nil {
 		return broken(1, "it should begin behind event %d, but the anchor that says so %v", a.Seq, err)
 	}
-	w.last, w.signed = models.Link{Seq: a.Seq, Hash: a.Hash}, a.Seq
+	w.last = models.Link{Seq: a.Seq, Hash: a.Hash}
+	w.signed = w.last
 	w.meet(a.Hash)
 	kept, err := w.s.Store.Checkpoints(ctx, a.Seq, a.Seq)
 	if err != nil || len(kept) == 0 {
@@ -180,7 +180,7 @@ func (w *walk) step(next store.Step) error {
 		return broken(seq, "event %d is not the one that was noted as its end", seq)
 	}
 	if len(w.due) > 0 && w.due[0].Seq == next.Seq {
-		if err := w.check(w.due[0], next.Link, w.signed); err != nil {
+		if err := w.check(w.due[0], next.Link, w.signed.Seq); err != nil {
 			return err
 		}
 		w.due = w.due[1:]
@@ -196,12 +196,13 @@ func (w *walk) check(c models.Checkpoint, at models.Link, previous int64) error 
 		return broken(c.Seq, "the checkpoint of event %d %v", c.Seq, err)
 	}
 	if c.Hash != at.Hash {
-		return broken(w.signed+1, "event %d is not the one that was signed, the trail was rewritten somewhere from event %d on", c.Seq, w.signed+1)
+		w.last = w.signed // what is between is whole, but which of it is true nobody knows
+		return broken(w.last.Seq+1, "event %d is not the one that was signed, the trail was rewritten somewhere from event %d on", c.Seq, w.last.Seq+1)
 	}
 	if c.Previous != previous {
 		return broken(c.Previous, "the checkpoint of event %d is missing", c.Previous)
 	}
-	w.signed, w.checkpoints = c.Seq, w.checkpoints+1
+	w.signed, w.checkpoints = models.Link{Seq: c.Seq, Hash: c.Hash}, w.checkpoints+1
 	return nil
 }
 
@@ -213,7 +214,7 @@ func (w *walk) meet(hash string) {
 
 // end judges what the trail alone cannot tell.
 func (w *walk) end() error {
-	at := w.last.Seq
+	at := w.ends.Head.Seq
 	switch {
 	case w.ends.Newest > at:
 		return broken(at+1, "it ends at event %d, and behind that there is an event %d", at, w.ends.Newest)

@@ -69,7 +69,7 @@ func (s *Service) walkTo(ctx context.Context, ends store.Ends, c models.Checkpoi
 	if err := w.to(ctx, c.Seq); err != nil {
 		return err
 	}
-	if w.signed != c.Seq || w.last.Hash != c.Hash {
+	if w.signed.Seq != c.Seq || w.last.Hash != c.Hash {
 		return broken(c.Seq, "the checkpoint of event %d is not its own", c.Seq)
 	}
 	return nil
