@@ -3,7 +3,7 @@ package handlers
 import (
 	"cmp"
 	"net/http"
-	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -29,8 +29,10 @@ func (s *Server) overview(c echo.Context) error {
 }
 
 // warnings are what an admin should hear of how this installation is set up.
-func (s *Server) warnings() []string {
-	all := slices.Clone(s.Warnings)
+func (s *Server) warnings() (all []string) {
+	for _, warning := range s.Warnings {
+		all = append(all, strings.ToUpper(warning[:1])+warning[1:]+".")
+	}
 	if s.Identity.MFA == identity.MFAOff {
 		all = append(all, "Second factors are off: a password alone signs in to an account that is kept here.")
 	}

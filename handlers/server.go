@@ -37,7 +37,8 @@ type Config struct {
 	Version      string
 	// Monitor tells that what a role forbids is recorded and done all the same.
 	Monitor bool
-	// Warnings are what an admin should hear of the configuration.
+	// Warnings are what an admin should hear of the configuration, as a log has
+	// it: without a capital and a full stop.
 	Warnings []string
 	// Demo marks the pages of a demonstration.
 	Demo bool

@@ -29,7 +29,7 @@ type ConsoleOverview struct {
 	Version           string // Dagpass's own
 	Monitor           bool   // permissions are recorded, not enforced
 	Warnings          []string
-	// Unclassified are mutations that Dagpass does not know and somebody called.
+	// Unclassified are mutations of this Dagster that Dagpass does not know.
 	Unclassified []string
 	Recent       []ConsoleEvent
 }

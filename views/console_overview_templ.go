@@ -173,7 +173,7 @@ func consoleOverviewPage(p ConsoleOverview) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Unclassified) > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<h3 class=\"mt-5 text-sm font-medium\">Unclassified mutations</h3><p class=\"mt-1 text-sm text-muted-foreground\">Somebody called these, and Dagpass does not know what they take. Only admins may run them.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<h3 class=\"mt-5 text-sm font-medium\">Unclassified mutations</h3><p class=\"mt-1 text-sm text-muted-foreground\">This Dagster has these, and Dagpass does not know what they take. Only admins may run them.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -135,7 +135,7 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	a.server = handlers.New(handlers.Config{
 		Identity: a.identity, Pages: pages, Proxy: door, CleanPath: dagster.CleanPath,
 		Ready: a.store.Ready, Around: a.lookout.around, Locations: a.locations(door), Trusted: a.cfg.trusted,
-		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Monitor: !a.cfg.Enforce, Demo: a.cfg.Demo, Now: now, Log: a.log,
+		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Monitor: !a.cfg.Enforce, Warnings: a.cfg.openProviders(), Demo: a.cfg.Demo, Now: now, Log: a.log,
 	})
 	return nil
 }
@@ -313,9 +313,11 @@ type lookout struct {
 	last      atomic.Pointer[handlers.Around]
 
 	// schema lists the mutations of this Dagster that we do not know; asked is
-	// the version that it was last asked of, unclassified how many there are.
+	// the version that it was last asked of, unknown what it said then, and
+	// unclassified how many there are.
 	schema       func(context.Context) ([]string, error)
 	asked        string
+	unknown      atomic.Pointer[[]string]
 	unclassified atomic.Int64
 	log          *slog.Logger
 }
@@ -336,7 +338,13 @@ func newLookout(a *app, door *proxy.Proxy) *lookout {
 	return p
 }
 
-func (p *lookout) around() handlers.Around { return *p.last.Load() }
+func (p *lookout) around() handlers.Around {
+	around := *p.last.Load()
+	if unknown := p.unknown.Load(); unknown != nil {
+		around.Unclassified = *unknown
+	}
+	return around
+}
 
 // ask never fails: that somebody does not answer is an answer.
 func (p *lookout) ask(ctx context.Context) error {
@@ -361,6 +369,7 @@ func (p *lookout) askSchema(ctx context.Context, version string) {
 		return
 	}
 	p.asked = version
+	p.unknown.Store(&unknown)
 	p.unclassified.Store(int64(len(unknown)))
 	if len(unknown) > 0 {
 		p.log.Warn("mutations of this Dagster are not classified and are for admins alone", "dagster", version, "mutations", unknown)

@@ -223,6 +223,11 @@ func (c *Config) warnings() []string {
 	if !c.Enforce {
 		all = append(all, "monitor mode (DAGPASS_ENFORCE=false): what a role forbids is recorded and done all the same")
 	}
+	return append(all, c.openProviders()...)
+}
+
+// openProviders warns of providers that let in anybody.
+func (c *Config) openProviders() (all []string) {
 	for _, p := range c.providers() {
 		if p.openToAll() {
 			all = append(all, "the provider "+p.slot+" lets in anybody in the world with an account there, for its list says *")
