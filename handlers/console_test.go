@@ -614,6 +614,11 @@ func TestConsoleEndsSessions(t *testing.T) {
 // What cannot be understood is said at its field, and nothing is listed.
 func TestConsoleFilters(t *testing.T) {
 	c := newConsole(t)
+	for _, username := range []string{"castor", "pollux"} {
+		if _, err := c.svc.AddAccount(models.WithOperator(context.Background()), identity.NewAccount{Username: username, Name: "twin"}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for path, says := range map[string]string{
 		"/auth/admin/audit?since=yesterday":                         "This is no time",
 		"/auth/admin/audit?until=2026-13-01":                        "This is no time",
@@ -625,6 +630,10 @@ func TestConsoleFilters(t *testing.T) {
 		"/auth/admin/people?after=nonsense":                         "There is no such page.",
 		"/auth/admin/sessions?after=nonsense":                       "There is no such page.",
 		"/auth/admin/access?permission=read&after=nonsense":         "There is no such page.",
+		"/auth/admin/audit?event=signin":                            "An event is called like",
+		"/auth/admin/audit?event=*.finish":                          "An event is called like",
+		"/auth/admin/audit?outcome=refusal":                         "There is no such outcome.",
+		"/auth/admin/audit?person=twin":                             "Several people are called that.",
 	} {
 		a := c.at.open(path)
 		if a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, says) || a.Header.Get("Content-Disposition") != "" {
@@ -642,6 +651,27 @@ func TestConsoleFilters(t *testing.T) {
 }
 
 var older = regexp.MustCompile(`[?&;]before=(\d+)`)
+
+// Whoever is looked for by what they are called now is found by what they did
+// under another name.
+func TestAuditByPerson(t *testing.T) {
+	c := newConsole(t)
+	user, err := c.svc.AddAccount(models.WithOperator(context.Background()), identity.NewAccount{Username: "nick", Name: "Nikola", Email: "nik@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.assign(user.ID, policy.Editor)
+	e := models.NewEvent(context.Background(), "user.test", models.OutcomeOK)
+	e.Actor = models.Actor{ID: user.ID, Name: "Canary", Kind: "user"}
+	if err := c.svc.Record(context.Background(), e); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"nick", "Nikola", "nik@example.com", user.ID, "Canary"} {
+		if a := c.at.open("/auth/admin/audit?person=" + url.QueryEscape(who)); a.StatusCode != 200 || !strings.Contains(a.body, "user.test") {
+			t.Errorf("%s: %d, not found", who, a.StatusCode)
+		}
+	}
+}
 
 // The trail is read page by page, each event once.
 func TestAuditPages(t *testing.T) {
