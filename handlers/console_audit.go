@@ -55,8 +55,8 @@ func (s *Server) wrongFilter(c echo.Context, wrong views.Wrong) error {
 // eventNames are those to choose from: what admins ask for.
 var eventNames = []string{
 	"signin.*", "signin.finish", "signout.finish", "session.*", "session.revoke", "session.confirm",
-	"user.*", "user.add", "user.set_role", "user.disable", "user.enable", "user.delete", "user.link", "user.merge",
-	"mfa.*", "mfa.enrol", "mfa.remove", "mfa.reset", "identity.*", "setup.*", "audit.*", "people.export", "dagster.*",
+	"user.*", "user.add", "user.set_role", "user.disable", "user.enable", "user.delete", "user.link", "user.merge", "user.export",
+	"mfa.*", "mfa.enrol", "mfa.remove", "mfa.reset", "identity.*", "setup.*", "audit.*", "dagster.*",
 }
 
 func auditQuery(c echo.Context) views.ConsoleAuditFilter {

@@ -204,7 +204,7 @@ func TestExportIsRecorded(t *testing.T) {
 	c.at.open("/auth/admin/people/export")
 	c.at.open("/auth/admin/audit/export?format=csv")
 	trail := c.at.open("/auth/admin/audit/export?format=jsonl&person=" + c.root.ID).body
-	for _, event := range []string{`"event":"people.export"`, `"event":"audit.export"`} {
+	for _, event := range []string{`"event":"user.export"`, `"event":"audit.export"`} {
 		if !strings.Contains(trail, event) {
 			t.Errorf("%s is missing in %s", event, trail)
 		}

@@ -12,12 +12,12 @@ const exportAtOnce = 500
 
 // ExportPeople hands over all accounts that a query chooses, whatever its Limit,
 // in its order. It is for admins and the operator, and is recorded
-// (people.export). An error of fn ends it.
+// (user.export). An error of fn ends it.
 func (s *Service) ExportPeople(ctx context.Context, q PeopleQuery, fn func(PersonLine) error) error {
 	q.After, q.Limit = "", exportAtOnce
 	page, err := s.People(ctx, q)
 	if err == nil {
-		err = s.Record(ctx, models.NewEvent(ctx, "people.export", models.OutcomeOK))
+		err = s.Record(ctx, models.NewEvent(ctx, "user.export", models.OutcomeOK))
 	}
 	for err == nil {
 		for _, line := range page.Lines {
