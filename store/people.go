@@ -91,7 +91,10 @@ func (c Cursor) back(db *gorm.DB, column, id string) *gorm.DB {
 // People lists accounts of a filter in an order, from behind the cursor, limit at
 // most, and tells where the next ones begin; empty where there are none.
 func (s *Store) People(ctx context.Context, f PeopleFilter, by PeopleSort, after Cursor, limit int) (users []models.User, next Cursor, err error) {
-	db := s.filtered(ctx, f)
+	db, err := s.listed(ctx, f)
+	if err != nil {
+		return nil, Cursor{}, doing("people", err)
+	}
 	switch by {
 	case ByCreated:
 		db = after.back(db, "created_at", "id")
@@ -120,11 +123,85 @@ func CursorOf(u models.User, by PeopleSort) Cursor {
 
 // CountPeople counts the accounts of a filter.
 func (s *Store) CountPeople(ctx context.Context, f PeopleFilter) (n int64, err error) {
-	err = s.filtered(ctx, f).Count(&n).Error
+	db := s.read.WithContext(ctx)
+	switch {
+	case f.Active && !f.Disabled: // nearly all are: the others are counted in no time
+		f.Active = false
+		all, err := s.CountPeople(ctx, f)
+		if err != nil {
+			return 0, err
+		}
+		f.Disabled = true
+		n, err = s.CountPeople(ctx, f)
+		return all - n, err
+	case f == PeopleFilter{Slot: f.Slot} && f.Slot != "": // one index says it
+		err = db.Table("(?) AS i", db.Model(&models.Identity{}).Distinct("user_id").Where("slot = ?", f.Slot)).Count(&n).Error
+	default:
+		err = s.chosen(ctx, f).Scopes(equal("role", f.Role), exists(f.Slot)).Count(&n).Error
+	}
 	return n, doing("count people", err)
 }
 
-func (s *Store) filtered(ctx context.Context, f PeopleFilter) *gorm.DB {
+// rareUpTo is how many rows a filter finds at most for which they are read and
+// sorted. For one that finds more, the order's index is read until the page is
+// full. PostgreSQL knows how many there are; SQLite has to be told.
+const rareUpTo = 2000
+
+// listed is the query for a list of accounts.
+func (s *Store) listed(ctx context.Context, f PeopleFilter) (*gorm.DB, error) {
+	db := s.chosen(ctx, f)
+	if s.dialect != migrations.SQLite {
+		return db.Scopes(equal("role", f.Role), exists(f.Slot)), nil
+	}
+	ofRole, ofSlot := equal("role", f.Role), exists(f.Slot)
+	rare, err := s.rare(ctx, &models.User{}, "role = ?", string(f.Role))
+	if !rare {
+		ofRole = equal("+role", f.Role) // SQLite uses no index for such a term
+	}
+	if err == nil {
+		if rare, err = s.rare(ctx, &models.Identity{}, "slot = ?", f.Slot); rare {
+			ofSlot = among(f.Slot)
+		}
+	}
+	return db.Scopes(ofRole, ofSlot), err
+}
+
+func (s *Store) rare(ctx context.Context, of any, where, value string) (bool, error) {
+	if value == "" {
+		return false, nil
+	}
+	var n int64
+	db := s.read.WithContext(ctx)
+	err := db.Table("(?) AS some", db.Model(of).Select("1").Where(where, value).Limit(rareUpTo+1)).Count(&n).Error
+	return n <= rareUpTo, err
+}
+
+func equal(column string, role policy.Role) func(*gorm.DB) *gorm.DB {
+	return func(db *gorm.DB) *gorm.DB {
+		if role == policy.None {
+			return db
+		}
+		return db.Where(column+" = ?", role)
+	}
+}
+
+func exists(slot string) func(*gorm.DB) *gorm.DB {
+	return func(db *gorm.DB) *gorm.DB {
+		if slot == "" {
+			return db
+		}
+		return db.Where("EXISTS (SELECT 1 FROM identities WHERE slot = ? AND user_id = users.id)", slot)
+	}
+}
+
+func among(slot string) func(*gorm.DB) *gorm.DB {
+	return func(db *gorm.DB) *gorm.DB {
+		return db.Where("id IN (SELECT user_id FROM identities WHERE slot = ?)", slot)
+	}
+}
+
+// chosen is what a filter chooses, but for the role and the slot.
+func (s *Store) chosen(ctx context.Context, f PeopleFilter) *gorm.DB {
 	db := s.read.WithContext(ctx).Model(&models.User{})
 	if f.Text != "" {
 		text := strings.ToLower(f.Text)
@@ -136,14 +213,8 @@ func (s *Store) filtered(ctx context.Context, f PeopleFilter) *gorm.DB {
 	if f.Disabled {
 		db = db.Where("disabled_at IS NOT NULL")
 	}
-	if f.Role != policy.None {
-		db = db.Where("role = ?", f.Role)
-	}
 	if f.Assigned {
 		db = db.Where("role <> ''")
-	}
-	if f.Slot != "" {
-		db = db.Where("id IN (SELECT user_id FROM identities WHERE slot = ?)", f.Slot)
 	}
 	return db
 }

@@ -13,6 +13,6 @@ DROP INDEX idx_users_created_at;
 CREATE INDEX idx_users_created_at ON users (created_at, id);
 CREATE INDEX idx_users_search_key ON users (search_key, id);
 CREATE INDEX idx_users_seen_at ON users (seen_at, id);
-CREATE INDEX idx_users_disabled_at ON users (disabled_at);
+CREATE INDEX idx_users_disabled_at ON users (disabled_at) WHERE disabled_at IS NOT NULL;
 CREATE INDEX idx_identities_slot ON identities (slot, user_id);
 CREATE INDEX idx_sessions_created_at ON sessions (created_at, id);
