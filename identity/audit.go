@@ -220,8 +220,9 @@ func (w *walk) end() error {
 		return broken(at+1, "it ends at event %d, and behind that there is an event %d", at, w.ends.Newest)
 	case w.ends.Last.Seq > at:
 		return broken(at+1, "it is cut, it ends at event %d, and event %d was signed", at, w.ends.Last.Seq)
-	case w.ends.Last.Seq < w.ends.Checkpoint:
-		return broken(w.ends.Checkpoint, "the checkpoint of event %d is missing", w.ends.Checkpoint)
+	case w.ends.Last.Seq < max(w.ends.Checkpoint, w.ends.Anchor.Seq): // an anchor stands where a checkpoint was
+		seq := max(w.ends.Checkpoint, w.ends.Anchor.Seq)
+		return broken(seq, "the checkpoint of event %d is missing", seq)
 	case w.ends.Last.Seq > w.ends.Checkpoint:
 		return broken(w.ends.Last.Seq, "the checkpoint of event %d is not noted as the last one", w.ends.Last.Seq)
 	case w.wanted != "" && w.ends.Anchor.Seq > 0:

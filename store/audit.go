@@ -57,14 +57,14 @@ func within(db *gorm.DB, f models.Filter, p Page) (Page, error) {
 		p.Before = math.MaxInt64
 	}
 	if !f.Since.IsZero() {
-		last, err := numberOf(db.Where("time < ?", f.Since.Add(-late)).Order("time DESC"), p.After)
+		last, err := numberOf(before(db, f.Since), p.After)
 		if err != nil {
 			return p, err
 		}
 		p.After = max(p.After, last)
 	}
 	if !f.Until.IsZero() {
-		first, err := numberOf(db.Where("time >= ?", f.Until.Add(late)).Order("time"), p.Before)
+		first, err := numberOf(behind(db, f.Until), p.Before)
 		if err != nil {
 			return p, err
 		}
@@ -73,10 +73,20 @@ func within(db *gorm.DB, f models.Filter, p Page) (Page, error) {
 	return p, nil
 }
 
-// numberOf is the number of the first event of a query, or otherwise.
+// before asks for an event that was appended before all of that time or later.
+func before(db *gorm.DB, since time.Time) *gorm.DB {
+	return db.Table("events").Where("time < ?", since.Add(-late)).Order("time DESC").Limit(1)
+}
+
+// behind asks for an event that was appended behind all before that time.
+func behind(db *gorm.DB, until time.Time) *gorm.DB {
+	return db.Table("events").Where("time >= ?", until.Add(late)).Order("time").Limit(1)
+}
+
+// numberOf is the number of the event of a query, or otherwise.
 func numberOf(db *gorm.DB, otherwise int64) (int64, error) {
 	var found []int64
-	err := db.Table("events").Limit(1).Pluck("seq", &found).Error
+	err := db.Pluck("seq", &found).Error
 	if err != nil || len(found) == 0 {
 		return otherwise, err
 	}

@@ -43,3 +43,19 @@ func (t *Tx) DemoteOne() error {
 func (t *Tx) DemoteAll() error {
 	return t.db.Table("users").Where("role <> ''").Update("role", "").Error
 }
+
+// RecordQueries are what [Store.Records] asks the database for a page, the bounds
+// of its times first.
+func (s *Store) RecordQueries(f models.Filter, p Page) (queries []string) {
+	dry := s.read.Session(&gorm.Session{DryRun: true})
+	said := func(db *gorm.DB) string { return db.Dialector.Explain(db.Statement.SQL.String(), db.Statement.Vars...) }
+	var none []int64
+	if !f.Since.IsZero() {
+		queries = append(queries, said(before(dry, f.Since).Pluck("seq", &none)))
+	}
+	if !f.Until.IsZero() {
+		queries = append(queries, said(behind(dry, f.Until).Pluck("seq", &none)))
+	}
+	p, _ = within(s.read, f, p)
+	return append(queries, said(pageOf(dry, f, p).Find(&[]eventRow{})))
+}
