@@ -11,7 +11,10 @@
 // [Store.TouchSession] (activity), [Store.RehashPassword] (a better hash of the
 // same password), [Store.CountFailures] with [Store.TakeBackFailure] and
 // [Store.ForgetFailures] (how often it failed to prove who one is: the refusal
-// itself is recorded by whoever counts), and [Store.Sweep] (what has expired).
+// itself is recorded by whoever counts), [Store.InsertCheckpoint] with
+// [Store.ResignCheckpoint] and [Store.ResignAnchor] (what is signed of the trail
+// is no part of it), [Store.DropPruned] (an event has told of it), and
+// [Store.Sweep] (what has expired).
 //
 // The room knows no rules: what a session may do is in models and identity.
 // It is the only one that knows GORM. Conditions are written out ("id = ?"):
