@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -50,6 +51,29 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// However many print at once, the file has the order of standard output.
+func TestAuditFileKeepsTheOrder(t *testing.T) {
+	path, out := filepath.Join(t.TempDir(), "audit.jsonl"), &lines{}
+	f, err := newTrailFile(Config{AuditFile: path, AuditFileMaxMB: 1, AuditFileKeep: 1}, func() { t.Error("a line is lost") }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &trailPrinter{w: out, file: f}
+	var all sync.WaitGroup
+	for who := range 8 {
+		all.Go(func() {
+			for i := range 500 {
+				p.print([]int{who, i})
+			}
+		})
+	}
+	all.Wait()
+	p.close()
+	if read(t, path) != out.String() {
+		t.Error("another order")
+	}
 }
 
 // A second start goes on where the first ended, on a line of its own even if

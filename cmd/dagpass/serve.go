@@ -37,7 +37,7 @@ func serveWith(ctx context.Context, cfg Config, io stdio, ready func(net.Addr)) 
 	if err != nil {
 		return err
 	}
-	defer a.close()
+	defer func() { _ = a.close() }()
 	for _, warning := range cfg.warnings() {
 		a.log.Warn(warning)
 	}

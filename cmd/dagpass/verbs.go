@@ -71,7 +71,7 @@ func operate(ctx context.Context, env environment, io stdio, do func(context.Con
 	if err != nil {
 		return err
 	}
-	defer a.close()
+	defer func() { _ = a.close() }()
 	return do(models.WithOperator(ctx), a.identity)
 }
 

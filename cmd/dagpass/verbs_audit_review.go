@@ -46,7 +46,7 @@ func (v auditAccessReviewVerb) writer(w io.Writer, e explainer) (write func(iden
 	case v.CSV:
 		return reviewCSV(w, e)
 	}
-	return reviewTable(w, e)
+	return reviewTable(w)
 }
 
 // reviewLine is a person as JSON, with what the rules say that matched.
@@ -143,7 +143,7 @@ func factorWords(r identity.Reviewed) string {
 
 func yes(b bool) string { return map[bool]string{true: "yes", false: "no"}[b] }
 
-func reviewTable(w io.Writer, e explainer) (write func(identity.Reviewed) error, done func() error) {
+func reviewTable(w io.Writer) (write func(identity.Reviewed) error, done func() error) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tE-MAIL\tSTATE\tLAST SIGN-IN\tFACTORS\tBY\tENTERS\tROLE\tRULES\tLOCATIONS\tASSIGNED")
 	write = func(r identity.Reviewed) error {
