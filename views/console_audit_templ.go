@@ -199,7 +199,12 @@ func consoleAuditPage(p ConsoleAudit) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if len(p.Lines) == 0 && p.Filter.narrowed() {
+			if len(p.Wrong) > 0 {
+				templ_7745c5c3_Err = nothing("Put the filter right to see events.").Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			} else if len(p.Lines) == 0 && p.Filter.narrowed() {
 				templ_7745c5c3_Err = nothing("No event is like this.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -193,7 +193,7 @@ func bars(values []int64, last time.Time) []bar {
 	}
 	all := make([]bar, len(values))
 	for i, n := range values {
-		height := max(0, n) * chartHeight / highest
+		height := int64(float64(max(0, n)) / float64(highest) * chartHeight)
 		if n > 0 {
 			height = max(height, 2)
 		}
@@ -216,8 +216,11 @@ func chartText(what string, values []int64, last time.Time) string {
 			most, at = values[i], b.Hour
 		}
 	}
-	if sum == 0 {
+	switch sum {
+	case 0:
 		return "No " + what + " in the last 24 hours."
+	case 1:
+		return "1 " + strings.TrimSuffix(what, "s") + " in the last 24 hours, in the hour from " + at + " UTC."
 	}
 	return number(sum) + " " + what + " in the last 24 hours, at most " + number(most) + " in an hour, from " + at + " UTC."
 }
@@ -310,6 +313,14 @@ func (p ConsolePerson) yes(sentence string) string {
 		return sentence + " It is my own: I lose this console."
 	}
 	return sentence
+}
+
+// issuerText is what the address of a provider is.
+func issuerText(kind string) string {
+	if kind == "ldap" {
+		return "Address"
+	}
+	return "Issuer"
 }
 
 func disabledText(n int64) string {

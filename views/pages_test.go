@@ -76,6 +76,7 @@ func TestPagesSay(t *testing.T) {
 		{"confirm with a password", views.Confirm{Password: true}.Component(), "form[action='/auth/confirm'] #password", "", "autocomplete", "current-password"},
 		{"confirm with a provider", views.Confirm{Provider: "Acme"}.Component(), "form[action='/auth/confirm/provider'] button", "Sign in again with Acme", "data-variant", "primary"},
 		{"confirm for the account", views.Confirm{Next: "/auth/account/totp"}.Component(), "main a", "Back to your account", "href", "/auth/account"},
+		{"confirm for the console", views.Confirm{Next: "/auth/admin/people"}.Component(), "main a", "Back to the console", "href", "/auth/admin"},
 		{"confirm for Dagster", views.Confirm{Next: "/assets"}.Component(), "main a", "Back to Dagster", "href", "/"},
 		{"what was done", ways(), "main > .notice", "Done.", "role", "status"},
 		{"end a session", ways(), "form[action='/auth/account/sessions/end'] button", "End Firefox · 192.0.2.1", "", ""},

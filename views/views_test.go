@@ -230,6 +230,7 @@ func crowd(said string) templ.Component {
 	buttons := []views.ProviderButton{{Slot: said, Label: said, Type: said, Href: said}, {Slot: said, Label: said, Down: true}}
 	form := views.SignInForm{Slot: said, Label: said, Username: said, Wrong: wrong}
 	return templ.Join(
+		crowdedConsole(said, wrong),
 		views.Login{Next: said, Providers: buttons, Passkeys: true, Password: &form, Directories: []views.SignInForm{form, {Label: said, Down: true}}}.Component(),
 		views.Problem{Title: said, Message: said, Reference: said, Action: said, ActionHref: said, SignedInAs: said}.Component(),
 		views.Setup{Username: said, FullName: said, Email: said, Wrong: wrong}.Component(),
