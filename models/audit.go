@@ -29,8 +29,15 @@ type Filter struct {
 func (f Filter) String() string {
 	var says []string
 	for _, part := range []struct{ name, value string }{
-		{"person", f.Person}, {"event", f.Event}, {"outcome", f.Outcome}, {"target", f.Target}, {"location", f.Location},
-		{"run", f.Run}, {"request", f.Request}, {"since", day(f.Since)}, {"until", day(f.Until)},
+		{"person", f.Person},
+		{"event", f.Event},
+		{"outcome", f.Outcome},
+		{"target", f.Target},
+		{"location", f.Location},
+		{"run", f.Run},
+		{"request", f.Request},
+		{"since", day(f.Since)},
+		{"until", day(f.Until)},
 	} {
 		if part.value != "" {
 			says = append(says, fmt.Sprintf("%s=%q", part.name, part.value))

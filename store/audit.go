@@ -123,8 +123,12 @@ func filtered(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
 		noun = ""
 	}
 	for _, c := range []struct{ where, value string }{
-		{"event = ?", f.Event}, {"noun = ?", noun}, {"outcome = ?", f.Outcome}, {"request_id = ?", f.Request},
-		{"target_id = ? AND target_id <> ''", f.Target}, {"location = ? AND location <> ''", f.Location},
+		{"event = ?", f.Event},
+		{"noun = ?", noun},
+		{"outcome = ?", f.Outcome},
+		{"request_id = ?", f.Request},
+		{"target_id = ? AND target_id <> ''", f.Target},
+		{"location = ? AND location <> ''", f.Location},
 		{"run_id = ? AND run_id <> ''", f.Run},
 	} {
 		if c.value != "" {
