@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -16,7 +18,7 @@ const onePage = 50
 
 // console is what every page of the console shows.
 func (s *Server) console(c echo.Context) views.Console {
-	return views.Console{Site: s.viewSite(), Admin: principal(c).User.Label(), Notice: consoleNotices[c.QueryParam("notice")]}
+	return views.Console{Site: s.viewSite(), Admin: principal(c).User.Label(), Notice: consoleNotices[asked(c, "notice")]}
 }
 
 // consoleNotices are the sentences that a fixed code in the address shows.
@@ -29,6 +31,19 @@ var consoleNotices = map[string]string{
 	"deleted":       "The account is deleted.",
 	"session_ended": "That session has ended.",
 	"no_link":       "The account is made, but it has no link yet. Make one below.",
+}
+
+// asked is a value of the query, without what no text has: databases refuse NUL
+// and bytes that are no UTF-8.
+func asked(c echo.Context, name string) string { return plain(c.QueryParam(name)) }
+
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // toConsole ends a change: it goes on to a page of the console with a notice.

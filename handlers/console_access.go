@@ -31,7 +31,7 @@ func (s *Server) access(c echo.Context) error {
 // whoCan reads the question.
 func (s *Server) whoCan(c echo.Context) views.ConsoleWhoCan {
 	return views.ConsoleWhoCan{
-		Permission: c.QueryParam("permission"), Location: c.QueryParam("location"), After: c.QueryParam("after"), Locations: s.locations(c),
+		Permission: asked(c, "permission"), Location: asked(c, "location"), After: asked(c, "after"), Locations: s.locations(c),
 	}
 }
 

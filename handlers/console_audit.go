@@ -23,7 +23,7 @@ func (s *Server) audit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	before, err := cursor(c.QueryParam("before"))
+	before, err := cursor(asked(c, "before"))
 	if err != nil {
 		wrong["before"] = "There is no such page. Begin with the first one."
 	}
@@ -60,7 +60,7 @@ var eventNames = []string{
 }
 
 func auditQuery(c echo.Context) views.ConsoleAuditFilter {
-	q := func(name string) string { return strings.TrimSpace(c.QueryParam(name)) }
+	q := func(name string) string { return strings.TrimSpace(asked(c, name)) }
 	return views.ConsoleAuditFilter{
 		Person: q("person"), Event: q("event"), Outcome: q("outcome"), Target: q("target"), Location: q("location"), Run: q("run"),
 		Request: q("request"), Since: q("since"), Until: q("until"), Before: q("before"),
@@ -153,7 +153,7 @@ func (s *Server) exportAudit(c echo.Context) error {
 	case len(wrong) > 0:
 		return s.wrongFilter(c, wrong)
 	}
-	switch c.QueryParam("format") {
+	switch asked(c, "format") {
 	case "csv", "":
 		return s.auditTable(c, f)
 	case "jsonl":

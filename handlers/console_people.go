@@ -26,7 +26,7 @@ func (s *Server) people(c echo.Context) error {
 }
 
 func peopleFilter(c echo.Context) views.ConsolePeopleFilter {
-	q := c.QueryParam
+	q := func(name string) string { return asked(c, name) }
 	return views.ConsolePeopleFilter{
 		Text: q("text"), State: q("state"), Role: q("role"), Slot: q("slot"), Sort: q("sort"), After: q("after"),
 	}

@@ -24,9 +24,12 @@ func (s *Server) person(c echo.Context) error {
 	return s.show(c, http.StatusOK, v)
 }
 
+// personID is whose page it is.
+func personID(c echo.Context) string { return plain(c.Param("id")) }
+
 // personPage is the page, with what is wrong with a form of it that was tried.
 func (s *Server) personPage(c echo.Context, tried string, wrong views.Wrong) (page, error) {
-	p, err := s.Identity.Person(c.Request().Context(), c.Param("id"))
+	p, err := s.Identity.Person(c.Request().Context(), personID(c))
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +126,7 @@ func (s *Server) changePerson(c echo.Context, form, notice string, change func(c
 	if form == "delete" {
 		return s.toConsole(c, "/people", notice)
 	}
-	return s.toConsole(c, "/people/"+c.Param("id"), notice)
+	return s.toConsole(c, "/people/"+personID(c), notice)
 }
 
 // personAgain is the page after a form that was refused. What is wrong with no
@@ -144,12 +147,12 @@ func (s *Server) change(c echo.Context, change func(ctx context.Context, id stri
 	if field(c, "confirm") == "yes" {
 		ctx = identity.WithConsent(ctx)
 	}
-	return change(ctx, c.Param("id"))
+	return change(ctx, personID(c))
 }
 
 func (s *Server) setRole(c echo.Context) error {
 	return s.changePerson(c, "role", "role_set", func(ctx context.Context, id string) error {
-		_, err := s.Identity.SetRole(ctx, id, policy.Role(field(c, "role")))
+		_, err := s.Identity.SetRole(ctx, id, policy.Role(plain(field(c, "role"))))
 		return err
 	})
 }
@@ -191,7 +194,7 @@ func (s *Server) makeLink(c echo.Context) error {
 	if err != nil {
 		return s.again(c, err, s.personAgain(c, "link"), "")
 	}
-	p, err := s.Identity.Person(c.Request().Context(), c.Param("id"))
+	p, err := s.Identity.Person(c.Request().Context(), personID(c))
 	if err != nil {
 		return err
 	}

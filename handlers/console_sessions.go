@@ -12,7 +12,7 @@ import (
 
 // sessions lists where anybody is signed in.
 func (s *Server) sessions(c echo.Context) error {
-	v, err := s.sessionsPage(c, s.console(c), c.QueryParam("text"), c.QueryParam("after"))
+	v, err := s.sessionsPage(c, s.console(c), asked(c, "text"), asked(c, "after"))
 	if err != nil {
 		return s.refusedHere(c, err, func(v views.Console) (page, error) { return s.sessionsPage(c, v, "", "") })
 	}
@@ -49,7 +49,7 @@ func (s *Server) revokeSession(c echo.Context) error {
 	if person := field(c, "person"); models.IsID(person) {
 		back = "/people/" + person
 	}
-	err := s.Identity.RevokeSession(c.Request().Context(), field(c, "id"))
+	err := s.Identity.RevokeSession(c.Request().Context(), plain(field(c, "id")))
 	if err == nil || errors.Is(err, models.ErrNotFound) {
 		return s.toConsole(c, back, "session_ended")
 	}

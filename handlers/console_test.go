@@ -18,6 +18,8 @@ import (
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/providers/providertest"
+	"github.com/dagpass/dagpass/store"
+	"github.com/dagpass/dagpass/store/storetest"
 )
 
 // console is an installation with an admin at work.
@@ -380,8 +382,13 @@ func TestTwoAdmins(t *testing.T) {
 	other := c.browser()
 	other.signInAs("other")
 	for _, what := range [][]string{
-		{"role", "role", "editor"}, {"disable", "confirm", "yes"}, {"enable"}, {"sign-out"}, {"reset-mfa", "confirm", "yes"},
-		{"link", "purpose", "password"}, {"delete", "confirm", "yes"},
+		{"role", "role", "editor"},
+		{"disable", "confirm", "yes"},
+		{"enable"},
+		{"sign-out"},
+		{"reset-mfa", "confirm", "yes"},
+		{"link", "purpose", "password"},
+		{"delete", "confirm", "yes"},
 	} {
 		bob := c.account("bob-" + what[0])
 		seen := c.at.versionOf(bob.ID)
@@ -651,6 +658,36 @@ func TestConsoleFilters(t *testing.T) {
 }
 
 var older = regexp.MustCompile(`[?&;]before=(\d+)`)
+
+// A filter may be as long and as odd as an address can be, and a form too: no
+// database is asked what it cannot be asked.
+func TestConsoleOddText(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		c := newConsole(t, func(c *handlers.Config) { c.Identity.Store = st })
+		for _, odd := range []string{strings.Repeat("x", 60000), strings.Repeat("%", 5000), "\x00", "\xff\xfe", "%_\\", "'; DROP TABLE users; --", "😀"} {
+			q := url.QueryEscape(odd)
+			for _, path := range []string{
+				"people?text=", "people?state=", "people?role=", "people?slot=", "people?sort=", "people?after=", "sessions?text=", "sessions?after=",
+				"access?permission=read&location=", "access?permission=read&after=", "audit?person=", "audit?event=", "audit?target=", "audit?location=",
+				"audit?run=", "audit?request=", "audit?since=", "audit?before=", "people/export?text=", "audit/export?person=", "people/",
+			} {
+				if a := c.at.open("/auth/admin/" + path + q); a.StatusCode >= 500 {
+					t.Errorf("%s%.20q: %d", path, odd, a.StatusCode)
+				}
+			}
+			bob := c.admin("bob" + models.NewID())
+			for _, f := range []string{"people", "sessions/end", "people/" + bob.ID + "/role", "people/" + bob.ID + "/link"} {
+				a := c.at.form("/auth/admin/"+f, "version", c.at.versionOf(bob.ID), "id", odd, "role", odd, "purpose", odd, "username", odd, "name", odd, "email", odd)
+				if a.StatusCode >= 500 {
+					t.Errorf("%s, %.20q: %d", f, odd, a.StatusCode)
+				}
+			}
+		}
+		if log := c.log.String(); strings.Contains(log, "code=internal") {
+			t.Errorf("%s", log)
+		}
+	})
+}
 
 // Whoever is looked for by what they are called now is found by what they did
 // under another name.
