@@ -39,7 +39,7 @@ func (s *Service) tellAssigned(ctx context.Context, page *AccessPage) error {
 
 const (
 	whoAtOnce = 500  // accounts that are read in one go
-	whoAtMost = 5000 // accounts that are looked at for one page
+	whoAtMost = 2000 // accounts that are looked at for one page
 )
 
 // WhoCan lists who may do something and may sign in, by name, a line for each way

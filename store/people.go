@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -91,7 +92,7 @@ func (c Cursor) back(db *gorm.DB, column, id string) *gorm.DB {
 // People lists accounts of a filter in an order, from behind the cursor, limit at
 // most, and tells where the next ones begin; empty where there are none.
 func (s *Store) People(ctx context.Context, f PeopleFilter, by PeopleSort, after Cursor, limit int) (users []models.User, next Cursor, err error) {
-	db, err := s.listed(ctx, f)
+	db, err := s.listed(ctx, f, by)
 	if err != nil {
 		return nil, Cursor{}, doing("people", err)
 	}
@@ -137,42 +138,49 @@ func (s *Store) CountPeople(ctx context.Context, f PeopleFilter) (n int64, err e
 	case f == PeopleFilter{Slot: f.Slot} && f.Slot != "": // one index says it
 		err = db.Table("(?) AS i", db.Model(&models.Identity{}).Distinct("user_id").Where("slot = ?", f.Slot)).Count(&n).Error
 	default:
-		err = s.chosen(ctx, f).Scopes(equal("role", f.Role), exists(f.Slot)).Count(&n).Error
+		err = s.inState(ctx, f).Scopes(s.text(f.Text), equal("role", f.Role), exists(f.Slot)).Count(&n).Error
 	}
 	return n, doing("count people", err)
 }
 
-// rareUpTo is how many rows a filter finds at most for which they are read and
-// sorted. For one that finds more, the order's index is read until the page is
-// full. PostgreSQL knows how many there are; SQLite has to be told.
+// rareUpTo is how many rows a condition chooses at most for which they are read
+// and sorted. For one that chooses more, the order's index is read until the page
+// is full. PostgreSQL knows how many there are; SQLite has to be told.
 const rareUpTo = 2000
 
 // listed is the query for a list of accounts.
-func (s *Store) listed(ctx context.Context, f PeopleFilter) (*gorm.DB, error) {
-	db := s.chosen(ctx, f)
+func (s *Store) listed(ctx context.Context, f PeopleFilter, by PeopleSort) (*gorm.DB, error) {
+	ofText, ofRole, ofSlot := s.text(f.Text), equal("role", f.Role), exists(f.Slot)
+	db := s.inState(ctx, f)
 	if s.dialect != migrations.SQLite {
-		return db.Scopes(equal("role", f.Role), exists(f.Slot)), nil
+		return db.Scopes(ofText, ofRole, ofSlot), nil
 	}
-	ofRole, ofSlot := equal("role", f.Role), exists(f.Slot)
-	rare, err := s.rare(ctx, &models.User{}, "role = ?", string(f.Role))
-	if !rare {
-		ofRole = equal("+role", f.Role) // SQLite uses no index for such a term
+	found := func() *gorm.DB { return s.text(f.Text)(s.read.WithContext(ctx).Model(&models.User{}).Select("id")) }
+	there := func() *gorm.DB {
+		return s.read.WithContext(ctx).Model(&models.Identity{}).Select("user_id").Where("slot = ?", f.Slot)
 	}
-	if err == nil {
-		if rare, err = s.rare(ctx, &models.Identity{}, "slot = ?", f.Slot); rare {
-			ofSlot = among(f.Slot)
-		}
+	fewFound, err := s.few(f.Text != "" && by != ByName, found()) // by name the order's index has the text
+	fewThere, err2 := s.few(f.Slot != "", there())
+	fewHave, err3 := s.few(f.Role != policy.None, ofRole(s.inState(ctx, PeopleFilter{}).Select("id")))
+	if fewFound {
+		ofText = among(found())
 	}
-	return db.Scopes(ofRole, ofSlot), err
+	if fewThere {
+		ofSlot = among(there())
+	}
+	if !fewHave {
+		ofRole = equal("+role", f.Role) // for such a term no index is used
+	}
+	return db.Scopes(ofText, ofRole, ofSlot), errors.Join(err, err2, err3)
 }
 
-func (s *Store) rare(ctx context.Context, of any, where, value string) (bool, error) {
-	if value == "" {
+// few tells, where it is asked, whether a query finds few rows.
+func (s *Store) few(asked bool, query *gorm.DB) (bool, error) {
+	if !asked {
 		return false, nil
 	}
 	var n int64
-	db := s.read.WithContext(ctx)
-	err := db.Table("(?) AS some", db.Model(of).Select("1").Where(where, value).Limit(rareUpTo+1)).Count(&n).Error
+	err := s.read.WithContext(query.Statement.Context).Table("(?) AS some", query.Limit(rareUpTo+1)).Count(&n).Error
 	return n <= rareUpTo, err
 }
 
@@ -194,19 +202,23 @@ func exists(slot string) func(*gorm.DB) *gorm.DB {
 	}
 }
 
-func among(slot string) func(*gorm.DB) *gorm.DB {
+func among(ids *gorm.DB) func(*gorm.DB) *gorm.DB {
+	return func(db *gorm.DB) *gorm.DB { return db.Where("id IN (?)", ids) }
+}
+
+func (s *Store) text(text string) func(*gorm.DB) *gorm.DB {
 	return func(db *gorm.DB) *gorm.DB {
-		return db.Where("id IN (SELECT user_id FROM identities WHERE slot = ?)", slot)
+		if text == "" {
+			return db
+		}
+		low := strings.ToLower(text)
+		return db.Where("("+s.has("search_key")+" OR id = ? OR id IN (SELECT user_id FROM credentials WHERE "+s.has("username_key")+"))", low, text, low)
 	}
 }
 
-// chosen is what a filter chooses, but for the role and the slot.
-func (s *Store) chosen(ctx context.Context, f PeopleFilter) *gorm.DB {
+// inState are the accounts by what a filter says of their state.
+func (s *Store) inState(ctx context.Context, f PeopleFilter) *gorm.DB {
 	db := s.read.WithContext(ctx).Model(&models.User{})
-	if f.Text != "" {
-		text := strings.ToLower(f.Text)
-		db = db.Where("("+s.has("search_key")+" OR id = ? OR id IN (SELECT user_id FROM credentials WHERE "+s.has("username_key")+"))", text, f.Text, text)
-	}
 	if f.Active {
 		db = db.Where("disabled_at IS NULL")
 	}
