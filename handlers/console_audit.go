@@ -35,7 +35,10 @@ func (s *Server) audit(c echo.Context) error {
 		return err
 	}
 	v := s.auditPage(c)
-	if v.Lines = eventLines(records); len(records) == onePage {
+	if v.Lines, err = s.eventLines(c, records); err != nil {
+		return err
+	}
+	if len(records) == onePage {
 		v.Older = strconv.FormatInt(records[onePage-1].Seq, 10)
 	}
 	return s.show(c, http.StatusOK, v)
@@ -200,27 +203,36 @@ func target(e models.Event) models.Target {
 }
 
 // eventLines are events as a page shows them.
-func eventLines(records []models.Record) (all []views.ConsoleEvent) {
+func (s *Server) eventLines(c echo.Context, records []models.Record) ([]views.ConsoleEvent, error) {
+	var ids []string
 	for _, r := range records {
-		all = append(all, eventLine(r))
+		if t := target(r.Event); t.Kind == "user" {
+			ids = append(ids, t.ID)
+		}
 	}
-	return all
+	names, err := s.Identity.Names(c.Request().Context(), ids)
+	all := make([]views.ConsoleEvent, len(records))
+	for i, r := range records {
+		all[i] = eventLine(r, names)
+	}
+	return all, err
 }
 
-func eventLine(r models.Record) views.ConsoleEvent {
+// eventLine is one, with the names that people have now.
+func eventLine(r models.Record, names map[string]string) views.ConsoleEvent {
 	e, t := r.Event, target(r.Event)
 	v := views.ConsoleEvent{
 		Seq: r.Seq, Time: e.Time, Event: e.Event, Outcome: e.Outcome, Reason: e.Reason, Actor: cmp.Or(e.Actor.Name, e.Actor.ID, e.Actor.Kind),
 		Target: worded(t.Kind, t.ID), Count: e.Count, Details: facts(r),
 	}
-	if t.Location != "" {
-		v.Target = strings.TrimSpace(v.Target + " at " + t.Location)
-	}
 	if e.Actor.Kind == "user" {
 		v.ActorID = e.Actor.ID
 	}
-	if t.Kind == "user" {
-		v.TargetID = t.ID
+	if name := names[t.ID]; name != "" && t.Kind == "user" {
+		v.Target, v.TargetID = name, t.ID
+	}
+	if t.Location != "" {
+		v.Target = worded(v.Target, "at", t.Location)
 	}
 	return v
 }

@@ -18,13 +18,17 @@ func (s *Server) overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	recent, err := s.eventLines(c, o.Recent)
+	if err != nil {
+		return err
+	}
 	around := s.Around() // from memory: the page does not wait for others
 	return s.show(c, http.StatusOK, views.ConsoleOverview{
 		Console: s.console(c), People: o.People, Disabled: o.Disabled, OpenSessions: o.OpenSessions,
 		SignInsToday: o.SignInsToday, RefusalsToday: o.RefusalsToday, SignIns: o.SignIns, Refusals: o.Refusals,
 		LastHour: o.LastHour, Providers: s.consoleProviders(around.Providers),
 		DagsterUp: around.Dagster.Reachable, DagsterVersion: around.Dagster.Version, Version: s.Version,
-		Monitor: s.Monitor, Warnings: s.warnings(), Unclassified: around.Unclassified, Recent: eventLines(o.Recent),
+		Monitor: s.Monitor, Warnings: s.warnings(), Unclassified: around.Unclassified, Recent: recent,
 	})
 }
 

@@ -34,10 +34,13 @@ func (s *Server) personPage(c echo.Context, tried string, wrong views.Wrong) (pa
 		return nil, err
 	}
 	roles, err := s.grantable(c)
+	if err != nil {
+		return nil, err
+	}
 	v := views.ConsolePerson{
 		Console: s.console(c), ID: p.User.ID, Name: p.User.Name, Email: p.User.Email, Username: p.Username,
 		Created: p.User.CreatedAt, LastSeen: p.LastSeen, Self: p.Self, Version: p.Version, Role: string(p.User.Role), Roles: roles,
-		HasPassword: p.HasPassword, RecoveryCodes: p.RecoveryCodes, Factors: factorLines(p.Factors), Recent: eventLines(p.Recent),
+		HasPassword: p.HasPassword, RecoveryCodes: p.RecoveryCodes, Factors: factorLines(p.Factors),
 		Links: s.linksFor(p), Tried: tried, Wrong: wrong,
 	}
 	if p.User.DisabledAt != nil {
@@ -49,6 +52,7 @@ func (s *Server) personPage(c echo.Context, tried string, wrong views.Wrong) (pa
 	for _, session := range p.Sessions {
 		v.Sessions = append(v.Sessions, s.consoleSession(c, session, p.User))
 	}
+	v.Recent, err = s.eventLines(c, p.Recent)
 	return v, err
 }
 

@@ -659,6 +659,25 @@ func TestConsoleFilters(t *testing.T) {
 
 var older = regexp.MustCompile(`[?&;]before=(\d+)`)
 
+// Events name the people that they are about, as long as there is somebody.
+func TestEventsNamePeople(t *testing.T) {
+	c := newConsole(t)
+	bob, gone := c.account("bob"), c.account("gone")
+	c.assign(bob.ID, policy.Editor)
+	if err := c.svc.Delete(models.WithOperator(context.Background()), gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	page := c.at.open("/auth/admin/audit?event=user.*").body
+	for _, want := range []string{">bob<", "user " + gone.ID, `href="/auth/admin/people/` + bob.ID} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if strings.Contains(page, `href="/auth/admin/people/`+gone.ID) {
+		t.Error("leads to a page that is not there")
+	}
+}
+
 // A filter may be as long and as odd as an address can be, and a form too: no
 // database is asked what it cannot be asked.
 func TestConsoleOddText(t *testing.T) {
