@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -92,7 +91,7 @@ func (c Cursor) back(db *gorm.DB, column, id string) *gorm.DB {
 // People lists accounts of a filter in an order, from behind the cursor, limit at
 // most, and tells where the next ones begin; empty where there are none.
 func (s *Store) People(ctx context.Context, f PeopleFilter, by PeopleSort, after Cursor, limit int) (users []models.User, next Cursor, err error) {
-	db, err := s.listed(ctx, f, by)
+	db, err := s.listed(ctx, f)
 	if err != nil {
 		return nil, Cursor{}, doing("people", err)
 	}
@@ -143,45 +142,40 @@ func (s *Store) CountPeople(ctx context.Context, f PeopleFilter) (n int64, err e
 	return n, doing("count people", err)
 }
 
-// rareUpTo is how many rows a condition chooses at most for which they are read
+// fewUpTo is how many rows a condition chooses at most for which they are read
 // and sorted. For one that chooses more, the order's index is read until the page
-// is full. PostgreSQL knows how many there are; SQLite has to be told.
-const rareUpTo = 2000
+// is full. Neither database knows which of both it is: a text may be anywhere.
+const fewUpTo = 2000
 
 // listed is the query for a list of accounts.
-func (s *Store) listed(ctx context.Context, f PeopleFilter, by PeopleSort) (*gorm.DB, error) {
-	ofText, ofRole, ofSlot := s.text(f.Text), equal("role", f.Role), exists(f.Slot)
-	db := s.inState(ctx, f)
-	if s.dialect != migrations.SQLite {
-		return db.Scopes(ofText, ofRole, ofSlot), nil
+func (s *Store) listed(ctx context.Context, f PeopleFilter) (*gorm.DB, error) {
+	db, users := s.inState(ctx, f), s.inState(ctx, PeopleFilter{}).Select("id")
+	if f.Text != "" {
+		ids, few, err := fewOf(s.text(f.Text)(users))
+		if few || err != nil {
+			return db.Scopes(among(ids), equal("role", f.Role), exists(f.Slot)), err
+		}
+		return db.Scopes(s.text(f.Text), equal("role || ''", f.Role), exists(f.Slot)), nil
 	}
-	found := func() *gorm.DB { return s.text(f.Text)(s.read.WithContext(ctx).Model(&models.User{}).Select("id")) }
-	there := func() *gorm.DB {
-		return s.read.WithContext(ctx).Model(&models.Identity{}).Select("user_id").Where("slot = ?", f.Slot)
+	if f.Slot != "" {
+		ids, few, err := fewOf(s.read.WithContext(ctx).Model(&models.Identity{}).Select("user_id").Where("slot = ?", f.Slot))
+		if few || err != nil {
+			return db.Scopes(among(ids), equal("role", f.Role)), err
+		}
 	}
-	fewFound, err := s.few(f.Text != "" && by != ByName, found()) // by name the order's index has the text
-	fewThere, err2 := s.few(f.Slot != "", there())
-	fewHave, err3 := s.few(f.Role != policy.None, ofRole(s.inState(ctx, PeopleFilter{}).Select("id")))
-	if fewFound {
-		ofText = among(found())
+	if f.Role != policy.None {
+		ids, few, err := fewOf(equal("role", f.Role)(users))
+		if few || err != nil {
+			return db.Scopes(among(ids), exists(f.Slot)), err
+		}
 	}
-	if fewThere {
-		ofSlot = among(there())
-	}
-	if !fewHave {
-		ofRole = equal("+role", f.Role) // for such a term no index is used
-	}
-	return db.Scopes(ofText, ofRole, ofSlot), errors.Join(err, err2, err3)
+	return db.Scopes(equal("role || ''", f.Role), exists(f.Slot)), nil // for such a term no index is used
 }
 
-// few tells, where it is asked, whether a query finds few rows.
-func (s *Store) few(asked bool, query *gorm.DB) (bool, error) {
-	if !asked {
-		return false, nil
-	}
-	var n int64
-	err := s.read.WithContext(query.Statement.Context).Table("(?) AS some", query.Limit(rareUpTo+1)).Count(&n).Error
-	return n <= rareUpTo, err
+// fewOf reads the ids that a query chooses, if they are few.
+func fewOf(query *gorm.DB) (ids []string, few bool, err error) {
+	err = query.Limit(fewUpTo + 1).Find(&ids).Error
+	return ids, err == nil && len(ids) <= fewUpTo, err
 }
 
 func equal(column string, role policy.Role) func(*gorm.DB) *gorm.DB {
@@ -202,8 +196,8 @@ func exists(slot string) func(*gorm.DB) *gorm.DB {
 	}
 }
 
-func among(ids *gorm.DB) func(*gorm.DB) *gorm.DB {
-	return func(db *gorm.DB) *gorm.DB { return db.Where("id IN (?)", ids) }
+func among(ids []string) func(*gorm.DB) *gorm.DB {
+	return func(db *gorm.DB) *gorm.DB { return db.Where("id IN ?", ids) }
 }
 
 func (s *Store) text(text string) func(*gorm.DB) *gorm.DB {
