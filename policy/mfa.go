@@ -13,7 +13,7 @@ type MFA struct {
 	// asked them for one.
 	SSO bool `yaml:"sso"`
 	// StepUp are the permissions that take a recent proof of who asks besides.
-	// Administer stands for changing roles.
+	// Changing other people takes one always, whether Administer is named or not.
 	StepUp []Permission `yaml:"step_up"`
 }
 
