@@ -37,11 +37,17 @@ func (s *Server) personPage(c echo.Context, tried string, wrong views.Wrong) (pa
 	if err != nil {
 		return nil, err
 	}
+	v := s.consolePerson(c, p)
+	v.Roles, v.Tried, v.Wrong = roles, tried, wrong
+	v.Recent, err = s.eventLines(c, p.Recent)
+	return v, err
+}
+
+func (s *Server) consolePerson(c echo.Context, p identity.PersonPage) views.ConsolePerson {
 	v := views.ConsolePerson{
 		Console: s.console(c), ID: p.User.ID, Name: p.User.Name, Email: p.User.Email, Username: p.Username,
-		Created: p.User.CreatedAt, LastSeen: p.LastSeen, Self: p.Self, Version: p.Version, Role: string(p.User.Role), Roles: roles,
-		HasPassword: p.HasPassword, RecoveryCodes: p.RecoveryCodes, Factors: factorLines(p.Factors),
-		Links: s.linksFor(p), Tried: tried, Wrong: wrong,
+		Created: p.User.CreatedAt, LastSeen: p.LastSeen, Self: p.Self, Version: p.Version, Role: string(p.User.Role),
+		HasPassword: p.HasPassword, RecoveryCodes: p.RecoveryCodes, Factors: factorLines(p.Factors), Links: s.linksFor(p),
 	}
 	if p.User.DisabledAt != nil {
 		v.DisabledAt = *p.User.DisabledAt
@@ -52,8 +58,7 @@ func (s *Server) personPage(c echo.Context, tried string, wrong views.Wrong) (pa
 	for _, session := range p.Sessions {
 		v.Sessions = append(v.Sessions, s.consoleSession(c, session, p.User))
 	}
-	v.Recent, err = s.eventLines(c, p.Recent)
-	return v, err
+	return v
 }
 
 func (s *Server) consoleWay(w identity.PersonWay) views.ConsoleWay {

@@ -488,6 +488,16 @@ func TestConsoleRefusals(t *testing.T) {
 	}
 }
 
+// A notice is one of ours, whatever an address says.
+func TestConsoleNotices(t *testing.T) {
+	c := newConsole(t)
+	for _, page := range []string{"", "/people", "/people/" + c.root.ID, "/sessions", "/access", "/providers", "/audit"} {
+		if a := c.at.open("/auth/admin" + page + "?notice=canary&n=4711"); a.StatusCode != 200 || strings.Contains(a.body, "canary") {
+			t.Errorf("%s: %d %s", page, a.StatusCode, a.body)
+		}
+	}
+}
+
 // Nobody locks themself out without saying that they mean it.
 func TestConsoleOneself(t *testing.T) {
 	for _, what := range [][]string{{"role", "role", "viewer"}, {"disable"}, {"delete"}} {
