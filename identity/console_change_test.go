@@ -316,12 +316,16 @@ func TestOverview(t *testing.T) {
 			w.t.Fatal(err)
 		}
 		for _, e := range []models.Event{
-			{Event: "signin.finish", Outcome: models.OutcomeOK, Time: now}, {Event: "signin.finish", Outcome: models.OutcomeOK, Time: now.Add(-31 * time.Minute)},
-			{Event: "signin.finish", Outcome: models.OutcomeOK, Time: now.Add(-20 * time.Hour)}, {Event: "signin.finish", Outcome: models.OutcomeOK, Time: now.Add(-25 * time.Hour)},
-			{Event: "signin.finish", Outcome: models.OutcomeFailed, Time: now}, {Event: "signin.finish", Outcome: models.OutcomeRefused, Time: now},
+			{Event: "signin.finish", Outcome: models.OutcomeOK, Time: now},
+			{Event: "signin.finish", Outcome: models.OutcomeOK, Time: now.Add(-31 * time.Minute)},
+			{Event: "signin.finish", Outcome: models.OutcomeOK, Time: now.Add(-20 * time.Hour)},
+			{Event: "signin.finish", Outcome: models.OutcomeOK, Time: now.Add(-25 * time.Hour)},
+			{Event: "signin.finish", Outcome: models.OutcomeFailed, Time: now},
+			{Event: "signin.finish", Outcome: models.OutcomeRefused, Time: now},
 			{Event: "dagster.mutation", Outcome: models.OutcomeRefused, Count: 5, Time: now.Add(-14 * time.Hour)},
 			{Event: "dagster.mutation", Outcome: models.OutcomeRefused, Time: now.Add(-15 * time.Hour)},
-			{Event: "dagster.mutation", Outcome: models.OutcomeOK, Time: now}, {Event: "signin.finish", Outcome: models.OutcomeOK, Time: now.Add(2 * time.Hour)},
+			{Event: "dagster.mutation", Outcome: models.OutcomeOK, Time: now},
+			{Event: "signin.finish", Outcome: models.OutcomeOK, Time: now.Add(2 * time.Hour)},
 		} {
 			if err := w.Store.Record(ctx, e); err != nil {
 				w.t.Fatal(err)
