@@ -34,6 +34,7 @@ func menu(t *testing.T, w *world) {
 		m := w.newMenu(t, newest)
 		t.Run("everywhere", m.everywhere)
 		t.Run("drawer", m.drawer)
+		t.Run("console", m.console)
 		m.journey(t)
 	})
 	t.Run("1.10", func(t *testing.T) { w.newMenu(t, oldest).journey(t) })
@@ -230,6 +231,21 @@ func (m *menuWorld) keyboard(t *testing.T) {
 		page.Click("#dagpass-popup a")
 		page.AwaitLocation(m.server.URL + "/auth/account")
 	}
+}
+
+// console is in the menu of admins, between the others; the keyboard test sees
+// that nobody else has it.
+func (m *menuWorld) console(t *testing.T) {
+	page := m.w.chromium.Person(t)
+	m.signInAs(page, parts.Admin, "/overview")
+	page.Click("#dagpass button")
+	page.Await("the console is there", `document.querySelector("#dagpass-popup [role=menu]").textContent === "AccountConsoleSign out"`)
+	page.Press(kb.ArrowDown)
+	evaluates(t, page, focused, `"Console"`)
+	page.Press(kb.Enter)
+	page.AwaitLocation(m.server.URL + "/auth/admin")
+	page.SeeText("Sign-ins per hour")
+	page.Screenshot("console-overview")
 }
 
 // everywhere follows the menu through the app, which draws itself anew all the
