@@ -245,8 +245,11 @@ func consoleRoles() []views.ConsoleRole {
 		all = append(all, p.Name)
 	}
 	return []views.ConsoleRole{
-		{Name: "viewer", BuiltIn: true, Holds: all[:2]}, {Name: "launcher", BuiltIn: true, Holds: all[:5]}, {Name: "editor", BuiltIn: true, Holds: all[:9]},
-		{Name: "admin", BuiltIn: true, Holds: all}, {Name: "operator", Holds: []string{"read", "terminate_pipeline_execution"}},
+		{Name: "viewer", BuiltIn: true, Holds: all[:2]},
+		{Name: "launcher", BuiltIn: true, Holds: all[:5]},
+		{Name: "editor", BuiltIn: true, Holds: all[:9]},
+		{Name: "admin", BuiltIn: true, Holds: all},
+		{Name: "operator", Holds: []string{"read", "terminate_pipeline_execution"}},
 	}
 }
 
@@ -292,8 +295,10 @@ func consoleProviders() []Page {
 func consoleEvents() []views.ConsoleEvent {
 	id := strings.Repeat("3", 32)
 	details := []views.ConsoleFact{
-		{Name: "Address", Value: "192.0.2.17"}, {Name: "Browser", Value: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
-		{Name: "Request", Value: "01KAJ5Z8Q4W7M2R9XN3TBV6C0E"}, {Name: "Hash", Value: strings.Repeat("9f86d081", 8)},
+		{Name: "Address", Value: "192.0.2.17"},
+		{Name: "Browser", Value: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+		{Name: "Request", Value: "01KAJ5Z8Q4W7M2R9XN3TBV6C0E"},
+		{Name: "Hash", Value: strings.Repeat("9f86d081", 8)},
 	}
 	event := func(seq int64, name, outcome, actor, target string) views.ConsoleEvent {
 		return views.ConsoleEvent{Seq: seq, Time: at(time.Duration(seq-1000) * time.Minute), Event: name, Outcome: outcome, Actor: actor, ActorID: id, Target: target, Details: details}
