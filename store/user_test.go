@@ -176,3 +176,24 @@ func TestIdentityIsIssuerAndSubject(t *testing.T) {
 		}
 	})
 }
+
+// When somebody was seen only moves forward, and saving them as they were before
+// does not take it back.
+func TestLastSeen(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		people := signedIn(t, s, "ada", "grace")
+		later := noon().Add(time.Hour)
+		for _, at := range []time.Time{later, noon()} {
+			if err := s.TouchSession(t.Context(), people[0].session.ID, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stale := *people[0].user
+		change(t, s, func(tx *store.Tx) error { return tx.SaveUser(&stale) })
+		for i, want := range []time.Time{later, people[1].session.LastSeenAt} {
+			if u, err := s.User(t.Context(), people[i].user.ID); !u.SeenAt.Equal(want) || err != nil {
+				t.Errorf("%v, want %v, %v", u.SeenAt, want, err)
+			}
+		}
+	})
+}
