@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -240,7 +239,7 @@ func wrapped(t *testing.T, more ...string) []string {
 func runWrapped(t *testing.T, environ []string, command ...string) (status int, out, said string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	var o, e bytes.Buffer
+	var o, e lines // which the child and we write at once
 	status = run(t.Context(), append([]string{"wrap", "--"}, command...), environ, stdio{strings.NewReader("from stdin\n"), &o, &e})
 	return status, o.String(), e.String()
 }
