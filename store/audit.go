@@ -11,6 +11,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/dagpass/dagpass/migrations"
 	"github.com/dagpass/dagpass/models"
 )
 
@@ -31,13 +32,15 @@ const late = 24 * time.Hour
 // Records reads a page of the events that a filter chooses. What is outside of
 // the trail, behind its noted end or before its anchor, is not there.
 func (s *Store) Records(ctx context.Context, f models.Filter, p Page) ([]models.Record, error) {
-	db := s.read.WithContext(ctx)
-	p, err := within(db, f, p)
-	if err != nil {
-		return nil, doing("audit trail", err)
-	}
 	var rows []eventRow
-	if err := pageOf(db, f, p).Select("seq", "hash", "body").Find(&rows).Error; err != nil {
+	err := s.planned(ctx, func(db *gorm.DB) error {
+		bounded, err := within(db, f, p)
+		if err != nil {
+			return err
+		}
+		return pageOf(db, f, bounded).Select("seq", "hash", "body").Find(&rows).Error
+	})
+	if err != nil {
 		return nil, doing("audit trail", err)
 	}
 	records := make([]models.Record, len(rows))
@@ -48,6 +51,21 @@ func (s *Store) Records(ctx context.Context, f models.Filter, p Page) ([]models.
 		}
 	}
 	return records, nil
+}
+
+// planned reads with plans for the values that are asked for. PostgreSQL would
+// soon keep one plan for all of them, and read the whole table for a rare one.
+func (s *Store) planned(ctx context.Context, fn func(*gorm.DB) error) error {
+	db := s.read.WithContext(ctx)
+	if s.dialect == migrations.SQLite {
+		return fn(db)
+	}
+	return db.Transaction(func(db *gorm.DB) error {
+		if err := db.Exec("SET LOCAL plan_cache_mode = force_custom_plan").Error; err != nil {
+			return err
+		}
+		return fn(db)
+	})
 }
 
 // within makes the bounds of a page by number those of its times, too: numbers
