@@ -24,20 +24,23 @@ func (s *Service) PruneAudit(ctx context.Context, keep time.Duration) (int64, er
 	if keep < MinRetention {
 		return 0, fmt.Errorf("audit events are kept for %s at least", MinRetention)
 	}
-	n, err := s.moveAnchor(ctx, s.Now().Add(-keep))
+	n, err := s.moveAnchor(ctx, keep)
 	if err != nil {
 		return 0, err
 	}
 	return n, s.Store.DropPruned(ctx)
 }
 
-// moveAnchor makes the trail begin behind the last checkpoint before a time.
-func (s *Service) moveAnchor(ctx context.Context, cut time.Time) (int64, error) {
+// moveAnchor makes the trail begin behind the last checkpoint that is old enough.
+func (s *Service) moveAnchor(ctx context.Context, keep time.Duration) (int64, error) {
 	ends, err := s.Store.Ends(ctx)
 	if err != nil {
 		return 0, err
 	}
-	c, err := s.Store.CheckpointBefore(ctx, cut)
+	if err := (&walk{s: s, ends: ends}).begin(ctx); err != nil { // what is before a forged anchor is not dropped
+		return 0, err
+	}
+	c, err := s.Store.CheckpointBefore(ctx, s.Now().Add(-keep), s.Now())
 	if errors.Is(err, models.ErrNotFound) || err == nil && c.Seq <= ends.Anchor.Seq {
 		return 0, nil
 	}

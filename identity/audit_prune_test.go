@@ -161,6 +161,35 @@ func TestPruningIsKilledBetweenBatches(t *testing.T) {
 	})
 }
 
+// What a replica with a slow clock has signed is not old, and one with a fast clock
+// holds nothing up.
+func TestPruningByWrongClocks(t *testing.T) {
+	eachTrail(t, func(w *trail) {
+		w.sign(5)
+		w.clock.pass(-100 * identity.MinRetention)
+		w.sign(10)
+		w.clock.pass(100 * identity.MinRetention)
+		w.prune(0)
+		w.clock.pass(1000 * time.Hour)
+		w.sign(15)
+		w.clock.pass(-1000 * time.Hour)
+		w.clock.pass(identity.MinRetention)
+		w.prune(5)
+	})
+}
+
+// Nothing goes because of an anchor that is not ours.
+func TestNothingIsDroppedForAForgedAnchor(t *testing.T) {
+	eachTrail(t, func(w *trail) {
+		w.sign(5)
+		w.do(`INSERT INTO audit_anchors (id, seq, hash, time, key, signature) SELECT 1, seq, hash, time, key, signature FROM checkpoints`)
+		var broken *identity.BrokenTrail
+		if n, err := w.PruneAudit(ctx, identity.MinRetention); n != 0 || !errors.As(err, &broken) || w.count("events") != 5 {
+			w.t.Errorf("pruned %d (%v), %d events are left", n, err, w.count("events"))
+		}
+	})
+}
+
 // A trail that is broken is not pruned: what proves it would go.
 func TestBrokenTrailIsNotPruned(t *testing.T) {
 	for name, do := range map[string]string{

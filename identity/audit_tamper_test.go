@@ -284,6 +284,53 @@ func TestTampering(t *testing.T) {
 	})
 }
 
+// What no search finds, though it reads as before: a blob of SQLite, and a column
+// of PostgreSQL that is no longer computed.
+func TestHiding(t *testing.T) {
+	for dialect, hide := range map[string][]string{
+		"sqlite": {
+			"UPDATE events SET event = CAST(event AS blob) WHERE seq = 3", "UPDATE events SET outcome = CAST(outcome AS blob) WHERE seq = 3",
+			"UPDATE events SET actor_id = CAST(actor_id AS blob) WHERE seq = 3", "UPDATE events SET request_id = CAST(request_id AS blob) WHERE seq = 3",
+			"UPDATE events SET body = CAST(body AS blob) WHERE seq = 3",
+		},
+		"postgres": {
+			"ALTER TABLE events ALTER noun DROP EXPRESSION; UPDATE events SET noun = '' WHERE seq = 3",
+			"ALTER TABLE events ALTER actor_name DROP EXPRESSION; UPDATE events SET actor_name = '' WHERE seq = 3",
+			"ALTER TABLE events ALTER target_id DROP EXPRESSION; UPDATE events SET target_id = '' WHERE seq = 3",
+			"ALTER TABLE events ALTER location DROP EXPRESSION; UPDATE events SET location = '' WHERE seq = 3",
+			"ALTER TABLE events ALTER run_id DROP EXPRESSION; UPDATE events SET run_id = 'x' WHERE seq = 3",
+		},
+	} {
+		for _, statement := range hide {
+			t.Run(statement, func(t *testing.T) {
+				eachTrail(t, func(w *trail) {
+					if string(w.Store.Dialect()) != dialect {
+						return
+					}
+					w.upTo(5)
+					w.isWhole()
+					w.do(statement)
+					w.isBroken(3, "event 3 is found by")
+				})
+			})
+		}
+	}
+}
+
+// A former release kept the character NUL in an event: that hides nothing.
+func TestEventWithNUL(t *testing.T) {
+	eachTrail(t, func(w *trail) {
+		w.upTo(2)
+		links, err := w.Store.Links(ctx, 1, 1)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		l := w.link(models.Link{Seq: 1, Hash: links[0].Previous}, strings.NewReplacer(`"Ada"`, `"A\u0000da"`, `"prod"`, `"\u0000p"`).Replace(links[0].Body))
+		w.do(fmt.Sprintf("UPDATE events SET hash = %s, body = %s WHERE seq = 2", quote(l.Hash), quote(l.Body)), "UPDATE chain_heads SET hash = "+quote(l.Hash))
+		w.isWhole()
+	})
+}
+
 // kept are the tables that a tampering writes to, with the columns that can be
 // written.
 var kept = map[string]string{

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -206,14 +207,27 @@ type Step struct {
 	Copied bool
 }
 
+// stepRow is an event with all that it is searched by. Typed tells that none of
+// it has another type: SQLite keeps whatever it is given, and a blob of the same
+// bytes reads alike, but no search finds it.
+type stepRow struct {
+	Row   eventRow `gorm:"embedded"`
+	Typed bool
+}
+
 // Steps reads up to limit links behind number after, in order.
 func (s *Store) Steps(ctx context.Context, after int64, limit int) ([]Step, error) {
-	var rows []eventRow
-	err := s.read.WithContext(ctx).Select("seq", "previous", "hash", "body", "time", "event", "outcome", "actor_id", "request_id").
+	typed := "true"
+	if s.dialect == migrations.SQLite {
+		typed = "typeof(time) || typeof(event) || typeof(outcome) || typeof(actor_id) || typeof(request_id) || typeof(body) = 'integertexttexttexttexttext'"
+	}
+	var rows []stepRow
+	err := s.read.WithContext(ctx).Table("events").Select("seq, previous, hash, body, time, event, outcome, actor_id, request_id, "+
+		"noun, actor_name, target_id, location, run_id, "+typed+" AS typed").
 		Where("seq > ?", after).Order("seq").Limit(limit).Find(&rows).Error
 	steps := make([]Step, len(rows))
 	for i, r := range rows {
-		steps[i] = Step{r.link(), r.copied()}
+		steps[i] = Step{r.Row.link(), r.Typed && r.Row.copied()}
 	}
 	return steps, doing("audit trail", err)
 }
@@ -224,7 +238,20 @@ func (r eventRow) copied() bool {
 		return false
 	}
 	e.Time = r.Time
-	return newEventRow(r.link(), e) == r
+	said := newEventRow(r.link(), e)
+	return said.computed(e) == r || said.computed(e.WithoutNUL()) == r // PostgreSQL has none of a former release's NUL, SQLite has it
+}
+
+// computed is the row with what the database computes of an event.
+func (r eventRow) computed(e models.Event) eventRow {
+	if noun, _, ok := strings.Cut(e.Event, "."); ok {
+		r.Noun = noun
+	}
+	if e.Target != nil {
+		r.TargetID, r.Location = e.Target.ID, e.Target.Location
+	}
+	r.ActorName, r.RunID = e.Actor.Name, e.RunID
+	return r
 }
 
 // Checkpoints lists those of the events from one number to another, in order.
@@ -234,9 +261,13 @@ func (s *Store) Checkpoints(ctx context.Context, from, to int64) (all []models.C
 }
 
 // CheckpointBefore is the last checkpoint made at or before a time, or
-// [models.ErrNotFound].
-func (s *Store) CheckpointBefore(ctx context.Context, at time.Time) (c models.Checkpoint, err error) {
-	err = found(s.read.WithContext(ctx).Where("time <= ?", at).Order("time DESC, seq DESC").Limit(1).Take(&c).Error)
+// [models.ErrNotFound]. One behind another that was made later than that, up to
+// now, is none: the clock of whoever made it was slow.
+func (s *Store) CheckpointBefore(ctx context.Context, at, now time.Time) (c models.Checkpoint, err error) {
+	db := s.read.WithContext(ctx)
+	err = found(db.Where("time <= ?", at).
+		Where("seq < coalesce((SELECT min(seq) FROM checkpoints WHERE time > ? AND time <= ?), ?)", at, now, int64(math.MaxInt64)).
+		Order("time DESC, seq DESC").Limit(1).Take(&c).Error)
 	return c, err
 }
 
