@@ -20,7 +20,7 @@ const (
 
 // Events lists up to limit events, the newest first, of those before event
 // number before; zero begins at the end. It is for admins and the operator, and
-// the first page is an event itself (audit.read).
+// every page is an event itself (audit.read).
 func (s *Service) Events(ctx context.Context, f models.Filter, before int64, limit int) ([]models.Record, error) {
 	if err := s.mayAudit(ctx); err != nil {
 		return nil, err
@@ -29,10 +29,7 @@ func (s *Service) Events(ctx context.Context, f models.Filter, before int64, lim
 	if err != nil {
 		return nil, err
 	}
-	if before == 0 {
-		err = s.Record(ctx, audited(ctx, "audit.read", f.String()))
-	}
-	return records, err
+	return records, s.Record(ctx, audited(ctx, "audit.read", f.String()))
 }
 
 // mayAudit is the law of reading the trail: admins and the operator do.

@@ -66,6 +66,26 @@ func TestWhoReadsTheTrail(t *testing.T) {
 	})
 }
 
+// No page is read unseen, wherever it begins.
+func TestEveryPageIsTold(t *testing.T) {
+	each(t, func(w *world) {
+		if _, err := w.Events(operator, models.Filter{}, 1<<62, 5); err != nil || len(w.events()) == 0 || w.lastEvent().Event != "audit.read" {
+			w.t.Errorf("%d events (%v)", len(w.events()), err)
+		}
+	})
+}
+
+// Whoever calls themself by somebody's id keeps nobody from being found by it.
+func TestNameThatIsAnID(t *testing.T) {
+	each(t, func(w *world) {
+		one := w.made(identity.NewAccount{Username: "one"})
+		w.made(identity.NewAccount{Username: "two", Name: one.ID})
+		if found, err := w.Users(operator, one.ID); err != nil || len(found) != 1 || found[0].ID != one.ID {
+			w.t.Errorf("%+v (%v)", found, err)
+		}
+	})
+}
+
 // An export ends: it does not run after its own event, or those of others.
 func TestExport(t *testing.T) {
 	eachTrail(t, func(w *trail) {

@@ -13,10 +13,14 @@ import (
 )
 
 // Users lists accounts for the operator, newest first; with a search text only
-// those whose username, name or e-mail is it, or whose id is.
+// those whose username, name or e-mail is it, or the one whose id is: whoever
+// calls themself by an id hides nobody.
 func (s *Service) Users(ctx context.Context, who string) ([]models.User, error) {
 	if who == "" {
 		return s.Store.Users(ctx)
+	}
+	if user, err := s.Store.User(ctx, who); err == nil {
+		return []models.User{user}, nil
 	}
 	found, err := s.Store.FindUsers(ctx, who)
 	if err != nil {
