@@ -202,6 +202,22 @@ func TestExportHeaders(t *testing.T) {
 
 // Whoever takes everything with them is recorded, and whoever is refused takes
 // nothing.
+// A script in one of Dagster's pages reads no file, nor does a frame.
+func TestExportByScript(t *testing.T) {
+	c := newConsole(t)
+	for _, path := range []string{"/auth/admin/people/export", "/auth/admin/audit/export?format=jsonl"} {
+		for _, by := range [][2]string{{"cors", "empty"}, {"no-cors", "script"}, {"same-origin", "empty"}, {"navigate", "iframe"}} {
+			a := c.at.do("GET", path, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", by[0], "Sec-Fetch-Dest", by[1])
+			if a.StatusCode != 403 || strings.Contains(a.body, c.root.ID) {
+				t.Errorf("%s by %v: %d", path, by, a.StatusCode)
+			}
+		}
+		if a := c.at.do("GET", path, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"); a.StatusCode != 200 {
+			t.Errorf("%s by hand: %d", path, a.StatusCode)
+		}
+	}
+}
+
 func TestExportIsRecorded(t *testing.T) {
 	c := newConsole(t)
 	c.at.open("/auth/admin/people/export")
