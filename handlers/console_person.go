@@ -110,17 +110,20 @@ var ruleNames = map[string]string{
 	"default_role": "The default role, of whoever no other rule names",
 }
 
-// linksFor are the purposes of links that an admin can make for somebody: none to
-// sign in as another admin, and one to choose a password where that is of use.
+// linksFor are the purposes of links that an admin can make for somebody: none that
+// is a key to another admin's account, and one to choose a password where that is
+// of use.
 func (s *Server) linksFor(p identity.PersonPage) (purposes []string) {
-	admin := func(w identity.PersonWay) bool { return w.Access.Permissions.Has(policy.Administer) }
+	admin := p.User.Role == policy.Admin || slices.ContainsFunc(p.Ways, func(w identity.PersonWay) bool {
+		return w.Access.Permissions.Has(policy.Administer)
+	})
 	if p.User.Disabled() {
 		return nil
 	}
-	if s.Identity.PasswordLogin && p.Username != "" {
+	if s.Identity.PasswordLogin && p.Username != "" && !(admin && p.HasPassword) {
 		purposes = append(purposes, string(models.LinkPassword))
 	}
-	if p.User.Role != policy.Admin && !slices.ContainsFunc(p.Ways, admin) {
+	if !admin {
 		purposes = append(purposes, string(models.LinkSignIn))
 	}
 	return purposes

@@ -202,6 +202,17 @@ func TestExportHeaders(t *testing.T) {
 
 // Whoever takes everything with them is recorded, and whoever is refused takes
 // nothing.
+// No page offers a key to the account of somebody who is an admin already.
+func TestNoLinkToAnotherAdmin(t *testing.T) {
+	c := newConsole(t)
+	bob := c.account("bob")
+	for id, want := range map[string]bool{bob.ID: true, c.root.ID: false} {
+		if got := strings.Contains(c.at.open("/auth/admin/people/"+id).body, `name="purpose"`); got != want {
+			t.Errorf("%s: links offered: %t", id, got)
+		}
+	}
+}
+
 // A script in one of Dagster's pages reads no file, nor does a frame.
 func TestExportByScript(t *testing.T) {
 	c := newConsole(t)
