@@ -13,10 +13,11 @@ import (
 const exportAtOnce = 500
 
 // ExportPeople hands over all accounts that a query chooses, whatever its Limit,
-// in its order. It is for admins and the operator, and is recorded
+// the newest first whatever its Sort: whoever is seen, or called otherwise,
+// meanwhile would be left out in another order. It is for admins and the operator, and is recorded
 // (user.export). An error of fn ends it.
 func (s *Service) ExportPeople(ctx context.Context, q PeopleQuery, fn func(PersonLine) error) error {
-	q.After, q.Limit = "", exportAtOnce
+	q.After, q.Limit, q.Sort = "", exportAtOnce, "created"
 	page, err := s.People(ctx, q)
 	if err == nil {
 		err = s.Record(ctx, models.NewEvent(ctx, "user.export", models.OutcomeOK))

@@ -334,3 +334,33 @@ func TestBadCursor(t *testing.T) {
 		}
 	})
 }
+
+// Whoever is seen while the list is exported is in it, however it is sorted.
+func TestExportWhileSomebodyIsSeen(t *testing.T) {
+	each(t, func(w *world) {
+		for i := range 501 {
+			w.made(identity.NewAccount{Username: fmt.Sprint("u", i)})
+		}
+		for _, sort := range []string{"seen", "name", "created"} {
+			first, err := w.People(operator, identity.PeopleQuery{Sort: sort, Limit: 500})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			rest, err := w.People(operator, identity.PeopleQuery{Sort: sort, After: first.Next})
+			if err != nil || len(rest.Lines) != 1 {
+				w.t.Fatalf("%d behind the first page (%v)", len(rest.Lines), err)
+			}
+			last, seen, there := rest.Lines[0].User, 0, false
+			err = w.ExportPeople(operator, identity.PeopleQuery{Sort: sort}, func(l identity.PersonLine) error {
+				if seen++; seen == 1 {
+					w.session1(last)
+				}
+				there = there || l.User.ID == last.ID
+				return nil
+			})
+			if err != nil || seen != 501 || !there {
+				w.t.Errorf("%s: %d people (%v)", sort, seen, err)
+			}
+		}
+	})
+}
