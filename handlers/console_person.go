@@ -120,7 +120,7 @@ func (s *Server) linksFor(p identity.PersonPage) (purposes []string) {
 	if p.User.Disabled() {
 		return nil
 	}
-	if s.Identity.PasswordLogin && p.Username != "" && !(admin && p.HasPassword) {
+	if s.Identity.PasswordLogin && p.Username != "" && (!admin || !p.HasPassword) {
 		purposes = append(purposes, string(models.LinkPassword))
 	}
 	if !admin {

@@ -304,7 +304,7 @@ func TestHiding(t *testing.T) {
 		for _, statement := range hide {
 			t.Run(statement, func(t *testing.T) {
 				eachTrail(t, func(w *trail) {
-					if string(w.Store.Dialect()) != dialect {
+					if w.Store.Dialect() != dialect {
 						return
 					}
 					w.upTo(5)
