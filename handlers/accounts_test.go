@@ -227,6 +227,14 @@ func TestRecoveryCodesWait(t *testing.T) {
 	}
 }
 
+// Where there are no local accounts, nobody is led to a page that is not there.
+func TestUnclaimedWithoutLocalAccounts(t *testing.T) {
+	a := newSite(t, oauthOnly, unclaimed(t)).browser().page("/runs")
+	if a.StatusCode != http.StatusServiceUnavailable || strings.Contains(a.body, "/auth/setup") {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+}
+
 // Before there is an admin Dagster is shut to everybody, and the way to claim it
 // is open.
 func TestUnclaimed(t *testing.T) {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -80,11 +81,18 @@ func (s *Server) toLogin(c echo.Context) error {
 	if !wantsPage(r) {
 		return identity.ErrUnauthenticated
 	}
-	next := c.QueryParam("next")
-	if next == "" && r.Method != http.MethodPost {
-		next = r.URL.RequestURI()
+	if !safe(r) {
+		return c.Redirect(http.StatusSeeOther, s.at("/auth/login", s.nextInForm(c))+"&notice=expired")
 	}
+	next := cmp.Or(c.QueryParam("next"), r.URL.RequestURI())
 	return c.Redirect(http.StatusSeeOther, s.at("/auth/login", next))
+}
+
+// nextInForm is the way back that stands in a form which came too late. What
+// cannot be read has none.
+func (s *Server) nextInForm(c echo.Context) string {
+	_ = s.form(func(echo.Context) error { return nil })(c)
+	return wayBack(c)
 }
 
 // at is the address of one of our pages, with the way back.

@@ -22,7 +22,7 @@ const password = "correct horse battery staple"
 
 // Settings of a site, for newSite.
 var (
-	oauthOnly   = func(c *handlers.Config) { c.Identity.PasswordLogin = false }
+	oauthOnly   = func(c *handlers.Config) { c.Identity.PasswordLogin, c.Pages.LocalAccounts = false, false }
 	mfaRequired = func(c *handlers.Config) { c.Identity.MFA = identity.MFARequired }
 )
 

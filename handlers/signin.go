@@ -18,7 +18,10 @@ import (
 const askFor = 2 * time.Second
 
 // loginNotices are the sentences that a fixed code in the address shows.
-var loginNotices = map[string]string{"signed_out": "You are signed out."}
+var loginNotices = map[string]string{
+	"signed_out": "You are signed out.",
+	"expired":    "You are not signed in any more, so what you sent was not done. Please sign in again.",
+}
 
 const setupHint = "This installation has no admin yet. Whoever runs it can set one up at /auth/setup."
 
