@@ -23,7 +23,7 @@ type Pages struct {
 	Site models.Site
 	// LocalAccounts tells that an admin can be set up in the browser.
 	LocalAccounts bool
-	Log  *slog.Logger
+	Log           *slog.Logger
 }
 
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
