@@ -60,6 +60,10 @@ func (l *loader) checkHeader(c *Config) {
 	for _, problem := range split(err) {
 		l.bad("%s%s", prefix, problem)
 	}
+	if own := c.site(c.listenPort()).Link("/auth"); c.Header.Issuer == own {
+		// Dagster gets these with every request: whoever reads them there could be anybody here.
+		l.bad("%sHEADER_ISSUER is what this Dagpass itself issues to Dagster", prefix)
+	}
 }
 
 // vouching are the headers by which the proxy in front of us signs people in.
