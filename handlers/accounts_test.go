@@ -229,9 +229,11 @@ func TestRecoveryCodesWait(t *testing.T) {
 
 // Where there are no local accounts, nobody is led to a page that is not there.
 func TestUnclaimedWithoutLocalAccounts(t *testing.T) {
-	a := newSite(t, oauthOnly, unclaimed(t)).browser().page("/runs")
-	if a.StatusCode != http.StatusServiceUnavailable || strings.Contains(a.body, "/auth/setup") {
-		t.Errorf("%d %s", a.StatusCode, a.body)
+	b := newSite(t, oauthOnly, unclaimed(t)).browser()
+	for path, want := range map[string]int{"/runs": http.StatusServiceUnavailable, "/auth/login": http.StatusOK} {
+		if a := b.page(path); a.StatusCode != want || strings.Contains(a.body, "/auth/setup") || !strings.Contains(a.body, "no admin yet") {
+			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
+		}
 	}
 }
 
