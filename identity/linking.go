@@ -38,7 +38,7 @@ func (s *Service) finishLinking(ctx context.Context, a attempt, claim providers.
 		if err != nil {
 			return models.Event{}, err
 		}
-		return identityEvent(ctx, "identity.link", p, *linked), nil
+		return identityEvent(ctx, "identity.link", p, *linked), stillIn(tx, p)
 	})
 	var no refusal
 	switch {
@@ -167,6 +167,9 @@ func (s *Service) EndSession(ctx context.Context, p *models.Principal, id string
 // EndOtherSessions ends all of the person's sessions but this one.
 func (s *Service) EndOtherSessions(ctx context.Context, p *models.Principal) (ended int64, err error) {
 	return s.revoke(ctx, models.Target{Kind: "user", ID: p.User.ID}, func(tx *store.Tx) (int64, error) {
+		if _, err := tx.User(p.User.ID); err != nil { // locks: nobody gets in meanwhile
+			return 0, err
+		}
 		ended, err := tx.DeleteOtherSessionsOf(p.User.ID, p.SessionID)
 		return ended, errors.Join(err, tx.DeletePendingSignInsOf(p.User.ID))
 	})

@@ -323,6 +323,23 @@ func TestEndSessions(t *testing.T) {
 	})
 }
 
+// A session that its owner has ended links nothing, though another replica
+// believes it for a moment still.
+func TestNothingIsLinkedAfterTheEnd(t *testing.T) {
+	each(t, func(w *world) {
+		user := w.account("ada", policy.None)
+		_, p := w.enter("ada")
+		r := w.comeToLink(p, "oidc", providertest.Edgar)
+		if _, err := w.EndSessionsOf(operator, user.ID); err != nil {
+			w.t.Fatal(err)
+		}
+		_, err := w.Finish(as(p), r)
+		if all, _ := w.IdentitiesOf(ctx, user.ID); !errors.Is(err, identity.ErrUnauthenticated) || len(all) != 1 {
+			w.t.Errorf("%d identities, %v", len(all), err)
+		}
+	})
+}
+
 // One's own session ends at once, on the page that ended it.
 func TestEndOwnSession(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
