@@ -587,3 +587,32 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 }
+
+// A script in a page of Dagster's, which is of our origin, reads and makes no way
+// to sign in, however fresh the session is; nor does a frame.
+func TestScriptsElsewhere(t *testing.T) {
+	s := newSite(t)
+	s.account("bob")
+	b := s.browser()
+	b.signInAs("bob")
+	enrolled := newSite(t, mfaRequired).browser()
+	enrolled.s.account("carol")
+	enrolled.signInAs("carol")
+	for _, r := range table(t) {
+		who := b
+		switch {
+		case r.method == "JSON" || r.path == "/auth/account/link/:slot":
+			continue
+		case strings.HasPrefix(r.path, "/auth/mfa"):
+			who = enrolled
+		case !strings.HasPrefix(r.path, "/auth/account") && !strings.HasPrefix(r.path, "/auth/confirm"):
+			continue
+		}
+		frame := []string{"Accept", "text/html", "Sec-Fetch-Site", "same-origin", "Origin", s.url, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}
+		for name, header := range map[string][]string{"a script": who.asScriptElsewhere(), "a frame": frame} {
+			if a := who.send(r.method, r.path, "", header...); a.StatusCode != http.StatusForbidden || a.Header.Get("Set-Cookie") != "" {
+				t.Errorf("%s, %s %s: %d", name, r.method, r.path, a.StatusCode)
+			}
+		}
+	}
+}

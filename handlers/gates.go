@@ -47,6 +47,20 @@ func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+var errNotByHand = models.NewError(models.KindForbidden, "not_by_hand", "This is done on a page of its own, by whoever looks at it.")
+
+// byHand keeps scripts out of pages and forms that make a way to sign in, or show
+// one: Dagster's pages are of our origin, and so would be a script that somebody
+// got into them. A browser that does not tell is let pass.
+func (s *Server) byHand(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !topLevel(c.Request()) {
+			return errNotByHand
+		}
+		return next(c)
+	}
+}
+
 const halfKey = "half"
 
 // pending recognises who has proved the first factor, by a cookie of its own: a

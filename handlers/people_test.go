@@ -129,3 +129,11 @@ func (b *browser) cookies() map[string]string {
 	}
 	return all
 }
+
+// asScriptElsewhere is what a script sends that runs in a page of Dagster's.
+func (b *browser) asScriptElsewhere() []string {
+	return []string{
+		"Accept", "text/html", "Origin", b.s.url, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty",
+		"Content-Type", "application/x-www-form-urlencoded",
+	}
+}
