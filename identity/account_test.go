@@ -345,6 +345,47 @@ func TestHashingIsBounded(t *testing.T) {
 	w.enter("ada")
 }
 
+// A crowd that takes all places fills no account's count: whoever waited among it
+// comes in when it is gone.
+func TestBusyIsNoFailure(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	w.account("ada", policy.None)
+	fail := func(n int) {
+		for range n {
+			_, _ = w.SignInPassword(from("203.0.113.9"), "ada", another, identity.Entry{})
+		}
+	}
+	leave := w.Crowd(true)
+	fail(10)
+	leave()
+	if _, err := w.SignInPassword(from("203.0.113.9"), "ada", passphrase, identity.Entry{}); err != nil {
+		t.Error(err)
+	}
+	leave = w.Crowd(true)
+	fail(200)
+	leave()
+	if _, err := w.SignInPassword(from("203.0.113.9"), "ada", passphrase, identity.Entry{}); !errors.Is(err, identity.ErrTooMany) {
+		t.Errorf("an address crowds on: %v", err)
+	}
+}
+
+// The names of an account are counted apart, as names are that nobody has: no
+// stranger learns by the count that two of them belong together.
+func TestCountsTellNothing(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	w.account("ada", policy.None)
+	for _, name := range []string{"ada", "nobody"} {
+		for range 5 {
+			_, _ = w.SignInPassword(from("203.0.113.9"), name, another, identity.Entry{})
+		}
+		for typed, want := range map[string]*models.Error{name: identity.ErrTooMany, name + "@example.com": identity.ErrWrongPassword} {
+			if _, err := w.SignInPassword(from("203.0.113.10"), typed, another, identity.Entry{}); !errors.Is(err, want) {
+				t.Errorf("%s: %v", typed, err)
+			}
+		}
+	}
+}
+
 // Who waits and is gone leaves the line.
 func TestWhoIsGoneDoesNotWait(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
