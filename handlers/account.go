@@ -114,6 +114,9 @@ func (s *Server) fillFactors(c echo.Context, v *views.Account) error {
 		}
 		f.List = append(f.List, shown)
 	}
+	if err == nil {
+		f.Ticket, err = s.ticket(c)
+	}
 	v.Factors = f
 	return err
 }

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"encoding/json"
+	"html"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -613,6 +614,36 @@ func TestScriptsElsewhere(t *testing.T) {
 			if a := who.send(r.method, r.path, "", header...); a.StatusCode != http.StatusForbidden || a.Header.Get("Set-Cookie") != "" {
 				t.Errorf("%s, %s %s: %d", name, r.method, r.path, a.StatusCode)
 			}
+		}
+	}
+}
+
+// A passkey begins on a page of ours, with what only that page shows, and that of
+// nobody else.
+func TestPasskeysBeginOnOurPage(t *testing.T) {
+	s := newSite(t)
+	begins := func(b *browser, page string) string {
+		return html.UnescapeString(regexp.MustCompile(`data-begin="([^"]*)"`).FindStringSubmatch(b.page(page).body)[1])
+	}
+	people := map[string]string{"bob": "/auth/account", "carol": "/auth/account", "dave": "/auth/mfa/enrol"}
+	for name, page := range people {
+		s.svc.MFA = map[bool]identity.MFA{true: identity.MFARequired, false: identity.MFAOptional}[name == "dave"]
+		s.account(name)
+		b, other := s.browser(), s.browser()
+		b.signInAs(name)
+		address := begins(b, page)
+		if a := b.script(address, "{}"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, `"challenge"`) {
+			t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
+		}
+		s.account(name + "2")
+		other.signInAs(name + "2")
+		for _, wrong := range []string{strings.TrimRight(address[:strings.Index(address, "?")], "?"), address[:len(address)-4] + "AAAA"} {
+			if a := b.script(wrong, "{}"); got(a) != "403 not_by_hand" {
+				t.Errorf("%s at %s: %s", name, wrong, got(a))
+			}
+		}
+		if a := other.script(address, "{}"); got(a) != "403 not_by_hand" {
+			t.Errorf("%s with another's: %s", name, got(a))
 		}
 	}
 }
