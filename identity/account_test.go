@@ -469,7 +469,7 @@ func TestAddAccount(t *testing.T) {
 		if err != nil || user.Name != "Ada" || user.Email != "Ada@Example.com" || user.Role != policy.Launcher {
 			w.t.Fatalf("%+v %v", user, err)
 		}
-		if e := w.lastEvent(); e.Event != "user.add" || e.Target.ID != user.ID || e.Actor != models.Operator {
+		if e := w.lastEvent(); e.Event != "user.add" || e.Target.ID != user.ID || e.Actor != models.Operator || e.Reason != "launcher" {
 			w.t.Errorf("%+v", e)
 		}
 		if account, password, err := w.HasPassword(ctx, user.ID); !account || password || err != nil {
