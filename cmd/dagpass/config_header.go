@@ -29,7 +29,7 @@ type HeaderConfig struct {
 
 func (c *Config) header() provider {
 	h := c.Header
-	p := provider{slot: "header", kind: "header", prefix: "HEADER_", issuer: h.Issuer, public: providers.Public(h.Issuer)}
+	p := provider{slot: "header", kind: "header", prefix: "HEADER_", issuer: providers.HeaderIssuer(h.Login, h.Issuer), public: providers.Public(h.Issuer)}
 	p.Label, p.AllowedEmails = h.Label, h.AllowedEmails
 	p.groups = h.Login != "plain" || h.Groups != ""
 	p.gate = newGate(p, h.AllowedDomains, nil, h.AllowedGroups)
