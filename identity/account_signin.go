@@ -67,7 +67,7 @@ func (s *Service) judgePassword(ctx context.Context, name string, c models.Crede
 		return err
 	}
 	hash, wrong := s.hashOf(c)
-	ok, err := s.hasher.matches(ctx, hash, password)
+	ok, err := s.hasher.matches(ctx, trial.own.known, hash, password)
 	if err != nil {
 		trial.unjudged(ctx)
 		return s.refuseSignIn(ctx, models.LocalSlot, "busy", ErrBusy, err)

@@ -333,7 +333,7 @@ func TestHashingIsBounded(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if places, _ := w.Places(); most.Load() > int64(places) {
+	if places := w.Places(); most.Load() > int64(places) {
 		t.Errorf("%d at once for %d places", most.Load(), places)
 	}
 	leave := w.Crowd(true)
@@ -366,6 +366,23 @@ func TestBusyIsNoFailure(t *testing.T) {
 	leave()
 	if _, err := w.SignInPassword(from("203.0.113.9"), "ada", passphrase, identity.Entry{}); !errors.Is(err, identity.ErrTooMany) {
 		t.Errorf("an address crowds on: %v", err)
+	}
+}
+
+// However many strangers wait to be judged, whoever has signed in from an address
+// before comes in from there.
+func TestStrangersStandInTheirOwnLine(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	w.account("ada", policy.None)
+	if _, err := w.SignInPassword(from("192.0.2.1"), "ada", passphrase, identity.Entry{}); err != nil {
+		t.Fatal(err)
+	}
+	defer w.CrowdOfStrangers()()
+	if _, err := w.SignInPassword(from("192.0.2.1"), "ada", passphrase, identity.Entry{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.SignInPassword(from("203.0.113.9"), "ada", passphrase, identity.Entry{}); !errors.Is(err, identity.ErrBusy) {
+		t.Error(err)
 	}
 }
 

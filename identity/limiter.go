@@ -36,6 +36,9 @@ type counter struct {
 	// them are forgotten, and memory the same once one may try again.
 	limit          int64
 	window, memory time.Duration
+	// known tells that it is of no stranger: of an open session, or of an address
+	// from which the account has signed in before.
+	known bool
 }
 
 // try counts an attempt to prove who somebody is as failed, before it is
@@ -153,13 +156,18 @@ func (c counter) delay(failures int64) time.Duration {
 func (s *Service) accountCounter(ctx context.Context, kind, account, name string) (counter, error) {
 	address := network(models.RequestOf(ctx).ClientIP)
 	if isSignedIn(ctx, account) {
-		return s.counter(kind, 1, "session", kind, account), nil
+		return s.counter(kind, 1, "session", kind, account).ofKnown(), nil
 	}
 	known, err := s.knows(ctx, kind, account, address)
 	if known {
-		return s.counter(kind, 1, "known", kind, account, address), err
+		return s.counter(kind, 1, "known", kind, account, address).ofKnown(), err
 	}
 	return s.counter(kind, 1, "account", kind, name), err
+}
+
+func (c counter) ofKnown() counter {
+	c.known = true
+	return c
 }
 
 // knows tells whether the account has signed in from an address before. Whose a
