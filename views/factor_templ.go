@@ -71,7 +71,7 @@ func secondFactorPage(p SecondFactor) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = elsewhere(p.path("/auth/login"), "Sign in as somebody else").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = elsewhere(p.loginAddress(p.Next), "Sign in as somebody else").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -183,7 +183,7 @@ func enrolPage(p Enrol) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = elsewhere(p.path("/auth/login"), "Sign in as somebody else").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = elsewhere(p.loginAddress(p.Next), "Sign in as somebody else").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
