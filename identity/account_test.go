@@ -480,6 +480,21 @@ func TestPasswordOffReachesWhatIsOpen(t *testing.T) {
 	}
 }
 
+// Whoever calls themself at a provider as somebody is called here is not found in
+// their place, nor beside them: a command means the owner of the name.
+func TestNamesAreTheirOwners(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	ada := w.account("ada", policy.Admin)
+	for _, name := range []string{"ada", "ada@example.com", "boss@example.com"} {
+		w.idp.Misbehave(providertest.Fault{Claims: providertest.Set("name", name)})
+		w.signIn(providertest.Edgar)
+		found, err := w.Users(ctx, name)
+		if want := name != "boss@example.com"; err != nil || (len(found) == 1 && found[0].ID == ada.ID) != want || !want && len(found) > 0 {
+			t.Errorf("%s: %+v %v", name, found, err)
+		}
+	}
+}
+
 func TestAddAccount(t *testing.T) {
 	each(t, func(w *world) {
 		user, err := w.AddAccount(operator, identity.NewAccount{Username: "Ada", Email: "Ada@Example.com", Role: policy.Launcher})

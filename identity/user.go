@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -13,16 +14,21 @@ import (
 )
 
 // Users lists accounts for the operator, newest first; with a search text only
-// those whose username, name or e-mail is it, or whose id is.
+// those whose username, name or e-mail is it, or whose id is. A username is its
+// owner's alone, whoever calls themself so at a provider.
 func (s *Service) Users(ctx context.Context, who string) ([]models.User, error) {
 	if who == "" {
 		return s.Store.Users(ctx)
 	}
-	found, err := s.Store.FindUsers(ctx, who)
+	c, _, err := s.credentialOf(ctx, who)
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := s.credentialOf(ctx, who)
+	if c.UserID != "" && !strings.Contains(who, "@") {
+		owner, err := s.Store.User(ctx, c.UserID)
+		return []models.User{owner}, err
+	}
+	found, err := s.Store.FindUsers(ctx, who)
 	if err != nil || c.UserID == "" || slices.ContainsFunc(found, func(u models.User) bool { return u.ID == c.UserID }) {
 		return found, err
 	}

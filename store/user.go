@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -27,9 +28,15 @@ func (s *Store) Users(ctx context.Context) (users []models.User, err error) {
 }
 
 // FindUsers lists the accounts that somebody at the command line may mean: by
-// id, by name, or by e-mail address in any case. None is an empty list.
+// id, by name, or by e-mail address in any case. Nobody is found by an address
+// that is only their name: at many providers people choose it themselves. None is
+// an empty list.
 func (s *Store) FindUsers(ctx context.Context, who string) (users []models.User, err error) {
-	err = s.read.WithContext(ctx).Where("id = ? OR name = ? OR lower(email) = lower(?)", who, who, who).
+	name := "name = ?"
+	if strings.Contains(who, "@") {
+		name = "lower(email) = lower(?)"
+	}
+	err = s.read.WithContext(ctx).Where("id = ? OR "+name, who, who).
 		Order("created_at DESC, id").Limit(listLimit).Find(&users).Error
 	return users, err
 }
