@@ -480,6 +480,32 @@ func TestPasswordOffReachesWhatIsOpen(t *testing.T) {
 	}
 }
 
+// A session that has ended meanwhile chooses no password, though another replica
+// believes it for a moment still.
+func TestNoPasswordAfterTheEnd(t *testing.T) {
+	each(t, func(w *world) {
+		user, err := w.AddAccount(operator, identity.NewAccount{Username: "ada"})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		in, err := w.SpendLink(ctx, w.link(user, models.LinkSignIn), "", identity.Entry{})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		p := w.recognised(in)
+		if _, err := w.EndSessionsOf(operator, user.ID); err != nil {
+			w.t.Fatal(err)
+		}
+		_, err = w.ChangePassword(as(p), p, "", another)
+		if _, has, _ := w.HasPassword(ctx, user.ID); has || !errors.Is(err, identity.ErrUnauthenticated) {
+			w.t.Errorf("has one: %t, %v", has, err)
+		}
+		if e := w.lastEvent(); e.Event != "user.change_password" || e.Reason != "session_gone" {
+			w.t.Errorf("%+v", e)
+		}
+	})
+}
+
 // Whoever calls themself at a provider as somebody is called here is not found in
 // their place, nor beside them: a command means the owner of the name.
 func TestNamesAreTheirOwners(t *testing.T) {

@@ -138,7 +138,7 @@ func (s *Service) addFactor(tx *store.Tx, whom Whom, f *models.Factor) (codes []
 // they set up would outlast it.
 func (w Whom) still(tx *store.Tx) error {
 	if w.half == nil {
-		return stillIn(tx, w.self)
+		return stillIn(tx, w.self.SessionID)
 	}
 	there, err := tx.HasPendingSignIn(w.half.row.ID)
 	if err == nil && !there {
@@ -148,8 +148,8 @@ func (w Whom) still(tx *store.Tx) error {
 }
 
 // stillIn refuses a session that ended since it was recognised.
-func stillIn(tx *store.Tx, p *models.Principal) error {
-	there, err := tx.HasSession(p.SessionID)
+func stillIn(tx *store.Tx, sessionID string) error {
+	there, err := tx.HasSession(sessionID)
 	if err == nil && !there {
 		return refusal{"session_gone", ErrUnauthenticated}
 	}

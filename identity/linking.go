@@ -38,7 +38,7 @@ func (s *Service) finishLinking(ctx context.Context, a attempt, claim providers.
 		if err != nil {
 			return models.Event{}, err
 		}
-		return identityEvent(ctx, "identity.link", p, *linked), stillIn(tx, p)
+		return identityEvent(ctx, "identity.link", p, *linked), stillIn(tx, p.SessionID)
 	})
 	var no refusal
 	switch {
