@@ -66,7 +66,8 @@ func (p *Proxy) clean(h http.Header) {
 // "." for "-" (CGI and WSGI do), and case never matters.
 func (p *Proxy) isReserved(name string) bool {
 	begins := func(prefix string) bool { return spells(name, prefix) }
-	return slices.ContainsFunc(reserved[:], begins) || slices.ContainsFunc(p.vouching, begins)
+	is := func(other string) bool { return len(name) == len(other) && spells(name, other) }
+	return slices.ContainsFunc(reserved[:], begins) || slices.ContainsFunc(p.vouching, is)
 }
 
 // folded is a name as spells wants it.
