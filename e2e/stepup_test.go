@@ -38,8 +38,8 @@ func stepUp(t *testing.T, w *world) {
 	c.runs = []string{alone.launch(t), alone.launch(t)}
 	t.Run("nobody has signed in anew", c.early)
 	t.Run("an account here, by a code", func(t *testing.T) { c.byCode(t, c.finished(t, 0)) })
+	t.Run("another account at Keycloak", func(t *testing.T) { c.byAnother(t, c.runs[1]) })
 	t.Run("an account at Keycloak, by signing in anew", func(t *testing.T) { c.byProvider(t, c.finished(t, 1)) })
-	t.Run("another account at Keycloak", func(t *testing.T) { c.byAnother(t) })
 }
 
 // finished is a run to delete, once it is over.
@@ -207,8 +207,7 @@ func (c *confirmed) byProvider(t *testing.T, run string) {
 }
 
 // byAnother: somebody else who has an account at Keycloak sits at the browser.
-func (c *confirmed) byAnother(t *testing.T) {
-	run := newPerson(c.w.dagster.URL).launch(t)
+func (c *confirmed) byAnother(t *testing.T, run string) {
 	p := newPerson(c.URL)
 	p.signInUnseen(t, "keycloak", parts.Editor)
 	c.tenMinutes(t)
