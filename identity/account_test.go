@@ -822,8 +822,14 @@ func TestWhoMayAdminister(t *testing.T) {
 			t.Errorf("%s: by an admin who has not proved it lately: %v", name, err)
 		}
 	}
-	if err := deeds["sign-in link"](as(w.principal(admin)), admin.ID); !errors.Is(err, identity.ErrOperatorOnly) {
-		t.Errorf("an admin made a link to sign in as an admin: %v", err)
+	other := w.account("chief", policy.Admin)
+	for _, name := range []string{"sign-in link", "link"} {
+		if err := deeds[name](as(w.principal(admin)), other.ID); !errors.Is(err, identity.ErrOperatorOnly) {
+			t.Errorf("%s: an admin made one for another admin: %v", name, err)
+		}
+	}
+	if _, err := w.AddAccount(as(w.principal(admin)), identity.NewAccount{Username: "new-chief", Role: policy.Admin}); err != nil {
+		t.Error(err)
 	}
 	if err := errors.Join(deeds["sign-in link"](operator, admin.ID), deeds["sign-in link"](as(w.principal(admin)), viewer.ID), deeds["link"](as(w.principal(admin)), viewer.ID)); err != nil {
 		t.Error(err)

@@ -120,10 +120,10 @@ func (t *Tx) IdentityByID(id string) (i models.Identity, err error) {
 	return i, err
 }
 
-// CountIdentities counts somebody's identities.
-func (t *Tx) CountIdentities(userID string) (n int64, err error) {
-	err = t.db.Model(&models.Identity{}).Where("user_id = ?", userID).Count(&n).Error
-	return n, doing("count identities", err)
+// Identities lists somebody's identities, locked until the change ends.
+func (t *Tx) Identities(userID string) (all []models.Identity, err error) {
+	err = locked(t.db).Where("user_id = ?", userID).Order("created_at, id").Find(&all).Error
+	return all, doing("identities", err)
 }
 
 // MoveIdentities gives all identities of one user to another, but for the one
