@@ -12,7 +12,7 @@
 // what the browser saw are left in e2e/out.
 //
 // Neighbours: e2e/parts starts the parts, store/storetest/pgtest PostgreSQL,
-// tools/setup/setup.sh puts them in place; dagster/testdata has tables that are
+// providers/slapdtest a directory, tools/setup/setup.sh puts them in place; dagster/testdata has tables that are
 // held against the real Dagster here, and e2e/differential looks for requests
 // that Dagster reads in another way than we. It imports no room of the product:
 // it knows it from the outside, by the names that are promised to users.

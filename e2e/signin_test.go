@@ -186,6 +186,13 @@ func otherBrowser(t *testing.T, s *server) {
 // instead of going there.
 func (p *person) interrupted(t *testing.T, slot, name string) *url.URL {
 	t.Helper()
+	return p.untilCallback(t, p.base+"/auth/start/"+slot, name)
+}
+
+// untilCallback goes to an address that leads to a provider, and returns the one
+// that the provider sends back to.
+func (p *person) untilCallback(t *testing.T, address, name string) *url.URL {
+	t.Helper()
 	p.http.CheckRedirect = func(req *http.Request, _ []*http.Request) error {
 		if strings.Contains(req.URL.Path, "/auth/callback/") {
 			return http.ErrUseLastResponse
@@ -193,15 +200,15 @@ func (p *person) interrupted(t *testing.T, slot, name string) *url.URL {
 		return nil
 	}
 	defer func() { p.http.CheckRedirect = nil }()
-	answer, err := p.signInUntilRedirect(slot, name)
+	answer, err := p.untilRedirect(address, name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return answer
 }
 
-func (p *person) signInUntilRedirect(slot, name string) (*url.URL, error) {
-	answer, err := p.http.Get(p.base + "/auth/start/" + slot)
+func (p *person) untilRedirect(address, name string) (*url.URL, error) {
+	answer, err := p.http.Get(address)
 	for err == nil && answer.StatusCode < 300 {
 		var form *http.Request
 		if form, err = fill(answer, name); err == nil {

@@ -107,6 +107,9 @@ func (s *Server) fillFactors(c echo.Context, v *views.Account) error {
 		Recovery: recovery, Required: s.Identity.MFA == identity.MFARequired, Passkeys: s.Identity.PasskeysWork(),
 		PasskeyName: device(c.Request().UserAgent()), List: factorLines(factors),
 	}
+	if err == nil {
+		v.Factors.Ticket, err = s.ticket(c)
+	}
 	return err
 }
 

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"encoding/json"
+	"html"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -223,6 +224,16 @@ func TestRecoveryCodesWait(t *testing.T) {
 		}
 		if a := b.page("/auth/account/recovery-codes"); a.StatusCode != 303 || strings.Contains(a.body, "canary") {
 			t.Errorf("shown twice: %d", a.StatusCode)
+		}
+	}
+}
+
+// Where there are no local accounts, nobody is led to a page that is not there.
+func TestUnclaimedWithoutLocalAccounts(t *testing.T) {
+	b := newSite(t, oauthOnly, unclaimed(t)).browser()
+	for path, want := range map[string]int{"/runs": http.StatusServiceUnavailable, "/auth/login": http.StatusOK} {
+		if a := b.page(path); a.StatusCode != want || strings.Contains(a.body, "/auth/setup") || !strings.Contains(a.body, "no admin yet") {
+			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 		}
 	}
 }
@@ -575,5 +586,64 @@ func TestDirectory(t *testing.T) {
 	}
 	if a := b.form("/auth/start/ldap", "username", "alice", "password", "looking-glass", "next", "/runs"); a.Header.Get("Location") != "/runs" {
 		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+}
+
+// A script in a page of Dagster's, which is of our origin, reads and makes no way
+// to sign in, however fresh the session is; nor does a frame.
+func TestScriptsElsewhere(t *testing.T) {
+	s := newSite(t)
+	s.account("bob")
+	b := s.browser()
+	b.signInAs("bob")
+	enrolled := newSite(t, mfaRequired).browser()
+	enrolled.s.account("carol")
+	enrolled.signInAs("carol")
+	for _, r := range table(t) {
+		who := b
+		switch {
+		case r.method == "JSON" || r.path == "/auth/account/link/:slot":
+			continue
+		case strings.HasPrefix(r.path, "/auth/mfa"):
+			who = enrolled
+		case !strings.HasPrefix(r.path, "/auth/account") && !strings.HasPrefix(r.path, "/auth/confirm"):
+			continue
+		}
+		frame := []string{"Accept", "text/html", "Sec-Fetch-Site", "same-origin", "Origin", s.url, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}
+		for name, header := range map[string][]string{"a script": who.asScriptElsewhere(), "a frame": frame} {
+			if a := who.send(r.method, r.path, "", header...); a.StatusCode != http.StatusForbidden || a.Header.Get("Set-Cookie") != "" {
+				t.Errorf("%s, %s %s: %d", name, r.method, r.path, a.StatusCode)
+			}
+		}
+	}
+}
+
+// A passkey begins on a page of ours, with what only that page shows, and that of
+// nobody else.
+func TestPasskeysBeginOnOurPage(t *testing.T) {
+	s := newSite(t)
+	begins := func(b *browser, page string) string {
+		return html.UnescapeString(regexp.MustCompile(`data-begin="([^"]*)"`).FindStringSubmatch(b.page(page).body)[1])
+	}
+	people := map[string]string{"bob": "/auth/account", "carol": "/auth/account", "dave": "/auth/mfa/enrol"}
+	for name, page := range people {
+		s.svc.MFA = map[bool]identity.MFA{true: identity.MFARequired, false: identity.MFAOptional}[name == "dave"]
+		s.account(name)
+		b, other := s.browser(), s.browser()
+		b.signInAs(name)
+		address := begins(b, page)
+		if a := b.script(address, "{}"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, `"challenge"`) {
+			t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
+		}
+		s.account(name + "2")
+		other.signInAs(name + "2")
+		for _, wrong := range []string{strings.TrimRight(address[:strings.Index(address, "?")], "?"), address[:len(address)-4] + "AAAA"} {
+			if a := b.script(wrong, "{}"); got(a) != "403 not_by_hand" {
+				t.Errorf("%s at %s: %s", name, wrong, got(a))
+			}
+		}
+		if a := other.script(address, "{}"); got(a) != "403 not_by_hand" {
+			t.Errorf("%s with another's: %s", name, got(a))
+		}
 	}
 }

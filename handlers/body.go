@@ -21,7 +21,7 @@ var errBody = models.NewError(models.KindInvalid, "bad_body", "What was sent can
 func (s *Server) form(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.ContentLength != 0 && mediaType(r) != echo.MIMEApplicationForm {
+		if r.ContentLength != 0 && !isForm(r) {
 			return errBody
 		}
 		r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, maxBody)
@@ -33,8 +33,10 @@ func (s *Server) form(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// field is one field of the form.
-func field(c echo.Context, name string) string { return c.Request().PostFormValue(name) }
+// field is one field of the form that [Server.form] has read, and empty where
+// there is none. PostFormValue would read a body by itself: one of several parts
+// it writes to the disk, however long it is.
+func field(c echo.Context, name string) string { return c.Request().PostForm.Get(name) }
 
 const answerKey = "answer"
 
@@ -60,6 +62,8 @@ func answered(c echo.Context) []byte {
 	body, _ := c.Get(answerKey).([]byte)
 	return body
 }
+
+func isForm(r *http.Request) bool { return mediaType(r) == echo.MIMEApplicationForm }
 
 // isScript tells a script's request from a form.
 func isScript(r *http.Request) bool { return mediaType(r) == echo.MIMEApplicationJSON }

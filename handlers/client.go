@@ -35,10 +35,11 @@ func address(entry string) (string, bool) {
 // wantsPage tells a person from a program; a form that was sent is a person's.
 func wantsPage(r *http.Request) bool {
 	h := r.Header
-	if r.Method == http.MethodPost && h.Get("Sec-Fetch-Mode") == "navigate" {
-		return true
+	mode := h.Get("Sec-Fetch-Mode")
+	if r.Method == http.MethodPost {
+		return mode == "navigate" || mode == "" && isForm(r) && strings.Contains(h.Get("Accept"), "text/html")
 	}
-	return models.WantsPage(r.Method, h.Get("Accept"), h.Get("Sec-Fetch-Mode"), h.Get("Sec-Fetch-Dest"))
+	return models.WantsPage(r.Method, h.Get("Accept"), mode, h.Get("Sec-Fetch-Dest"))
 }
 
 // device names a browser for the list of sessions, such as "Firefox on Linux".

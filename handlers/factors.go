@@ -36,11 +36,23 @@ func (s *Server) enrol(c echo.Context) error {
 	if h.Wants != models.WantsEnrol {
 		return c.Redirect(http.StatusSeeOther, s.at("/auth/mfa", wayBack(c)))
 	}
+	ticket, err := s.ticket(c)
+	if err != nil {
+		return err
+	}
 	return s.show(c, http.StatusOK, views.Enrol{
 		Site: s.viewSite(), User: h.User.Label(), Next: s.site.Next(wayBack(c)),
-		Passkeys: s.Identity.PasskeysWork(), PasskeyName: device(c.Request().UserAgent()),
+		Passkeys: s.Identity.PasskeysWork(), PasskeyName: device(c.Request().UserAgent()), Ticket: ticket,
 	})
 }
+
+// ticket stands in a page that no script but the page's own can read
+// ([Server.byHand]), and lets the person begin a new passkey there.
+func (s *Server) ticket(c echo.Context) (string, error) {
+	return s.Identity.Keys.Seal(ticketFor(userOf(c)), userOf(c))
+}
+
+func ticketFor(userID string) string { return "passkey_ticket:" + userID }
 
 // offerTOTP shows a secret for an authenticator app. Nothing is kept of it until
 // its first code comes.
@@ -79,10 +91,15 @@ func (s *Server) totpPage(c echo.Context, offer identity.TOTPOffer, wrong views.
 	}
 }
 
+// offerPasskey begins a new passkey, on our own page alone: any script of this
+// origin could make one that is not in the hands of the person.
 func (s *Server) offerPasskey(c echo.Context) error {
 	whom, err := s.whom(c)
 	if err != nil {
 		return err
+	}
+	if _, err := s.Identity.Keys.Open(ticketFor(userOf(c)), c.QueryParam("ticket")); err != nil {
+		return errNotByHand.Because(err)
 	}
 	ceremony, err := s.Identity.OfferPasskey(c.Request().Context(), whom)
 	return s.begin(c, toEnrol, ceremony, err)

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -260,6 +261,55 @@ func TestCookieFlags(t *testing.T) {
 	for _, want := range []string{"; Path=/", "; HttpOnly", "; Secure", "; SameSite=Lax", "; Expires="} {
 		if !strings.Contains(cookies[0], want) || strings.Contains(cookies[0], "Domain") {
 			t.Errorf("%q lacks %q", cookies[0], want)
+		}
+	}
+}
+
+// No page that is asked for reads a body: one of several parts would be written
+// to the disk, however long it is.
+func TestPagesReadNoBody(t *testing.T) {
+	disk := t.TempDir()
+	t.Setenv("TMPDIR", disk)
+	s := newSite(t)
+	s.account("bob")
+	in := s.browser()
+	in.signInAs("bob")
+	const head = "--x\r\nContent-Disposition: form-data; name=\"next\"; filename=\"next\"\r\n\r\n"
+	body := head + strings.Repeat("x", 33<<20) + "\r\n--x--\r\n" // more than net/http keeps in memory
+	for _, path := range []string{"/auth/login", "/auth/confirm"} {
+		in.send("GET", path, body, "Accept", "text/html", "Content-Type", "multipart/form-data; boundary=x")
+	}
+	s.browser().send("GET", "/auth/login", body, "Content-Type", "multipart/form-data; boundary=x")
+	if files, err := os.ReadDir(disk); err != nil || len(files) > 0 {
+		t.Errorf("%d files on the disk, %v", len(files), err)
+	}
+}
+
+// A browser that says nothing of how it fetches is a person's all the same when
+// it sends a form and can show a page.
+func TestFormOfAnOldBrowser(t *testing.T) {
+	s := newSite(t)
+	for accept, want := range map[string]string{"text/html,*/*;q=0.8": "text/html; charset=utf-8", "*/*": "application/json"} {
+		a := s.browser().send("POST", "/auth/login", form("username", "bob", "password", "wrong"),
+			"Origin", s.url, "Accept", accept, "Content-Type", "application/x-www-form-urlencoded")
+		if a.StatusCode != http.StatusBadRequest || a.Header.Get("Content-Type") != want {
+			t.Errorf("%s: %d %s", accept, a.StatusCode, a.Header.Get("Content-Type"))
+		}
+	}
+}
+
+// A form that comes too late is not done, and says so; where it was going is
+// not forgotten.
+func TestFormAfterTheEnd(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"/auth/mfa/code", "/auth/mfa/enrol/totp", "/auth/confirm"} {
+		b := s.browser()
+		a := b.form(path, "code", "123456", "next", "/runs?x=1")
+		if to := a.Header.Get("Location"); a.StatusCode != http.StatusSeeOther || to != "/auth/login?next=%2Fruns%3Fx%3D1&notice=expired" {
+			t.Errorf("%s: %d, leads to %q", path, a.StatusCode, to)
+		}
+		if a = b.page(a.Header.Get("Location")); !strings.Contains(a.body, "was not done") || !strings.Contains(a.body, `value="/runs?x=1"`) {
+			t.Errorf("%s: %s", path, a.body)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -71,6 +72,20 @@ func (s *Server) fromHere(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+var errNotByHand = models.NewError(models.KindForbidden, "not_by_hand", "This is done on a page of its own, by whoever looks at it.")
+
+// byHand keeps scripts out of pages and forms that make a way to sign in, or show
+// one: Dagster's pages are of our origin, and so would be a script that somebody
+// got into them. A browser that does not tell is let pass.
+func (s *Server) byHand(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !topLevel(c.Request()) {
+			return errNotByHand
+		}
+		return next(c)
+	}
+}
+
 const halfKey = "half"
 
 // pending recognises who has proved the first factor, by a cookie of its own: a
@@ -105,11 +120,18 @@ func (s *Server) toLogin(c echo.Context) error {
 	if !wantsPage(r) {
 		return identity.ErrUnauthenticated
 	}
-	next := c.QueryParam("next")
-	if next == "" && r.Method != http.MethodPost {
-		next = r.URL.RequestURI()
+	if !safe(r) {
+		return c.Redirect(http.StatusSeeOther, s.at("/auth/login", s.nextInForm(c))+"&notice=expired")
 	}
+	next := cmp.Or(c.QueryParam("next"), r.URL.RequestURI())
 	return c.Redirect(http.StatusSeeOther, s.at("/auth/login", next))
+}
+
+// nextInForm is the way back that stands in a form which came too late. What
+// cannot be read has none.
+func (s *Server) nextInForm(c echo.Context) string {
+	_ = s.form(func(echo.Context) error { return nil })(c)
+	return wayBack(c)
 }
 
 // at is the address of one of our pages, with the way back.

@@ -67,7 +67,7 @@ func newSiteWith(t *testing.T, sources []providers.Source, edit ...func(*handler
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	s.svc = newService(t, s.idp, public, log, sources)
 	c := handlers.Config{
-		Identity: s.svc, Pages: &handlers.Pages{Site: public, Log: log}, CleanPath: dagster.CleanPath,
+		Identity: s.svc, Pages: &handlers.Pages{Site: public, LocalAccounts: true, Log: log}, CleanPath: dagster.CleanPath,
 		Proxy: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(s.passed, "%s %s %s\n", r.Method, r.URL.EscapedPath(), models.PrincipalOf(r.Context()).Actor().Kind)
 			_, _ = io.WriteString(w, "from dagster")

@@ -21,7 +21,9 @@ import (
 // person, JSON to a program, whole or not at all.
 type Pages struct {
 	Site models.Site
-	Log  *slog.Logger
+	// LocalAccounts tells that an admin can be set up in the browser.
+	LocalAccounts bool
+	Log           *slog.Logger
 }
 
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
@@ -139,6 +141,8 @@ func (p *Pages) problem(r *http.Request, status int, code, title, message string
 // has none.
 func (p *Pages) action(r *http.Request, code string, known, reloads bool) (text, href string) {
 	switch {
+	case code == identity.ErrSetup.Code && !p.LocalAccounts:
+		return "", "" // whoever runs it makes the admin on the command line
 	case code == identity.ErrSetup.Code:
 		return "Set up the first admin", p.Site.Prefix() + "/auth/setup"
 	case code == identity.ErrConfirm.Code:

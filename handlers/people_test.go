@@ -22,7 +22,7 @@ const password = "correct horse battery staple"
 
 // Settings of a site, for newSite.
 var (
-	oauthOnly   = func(c *handlers.Config) { c.Identity.PasswordLogin = false }
+	oauthOnly   = func(c *handlers.Config) { c.Identity.PasswordLogin, c.Pages.LocalAccounts = false, false }
 	mfaRequired = func(c *handlers.Config) { c.Identity.MFA = identity.MFARequired }
 )
 
@@ -144,4 +144,12 @@ func (b *browser) cookies() map[string]string {
 		all[c.Name] = c.Value
 	}
 	return all
+}
+
+// asScriptElsewhere is what a script sends that runs in a page of Dagster's.
+func (b *browser) asScriptElsewhere() []string {
+	return []string{
+		"Accept", "text/html", "Origin", b.s.url, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty",
+		"Content-Type", "application/x-www-form-urlencoded",
+	}
 }

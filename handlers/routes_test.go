@@ -55,8 +55,8 @@ JSON /auth/mfa/passkey               | 401 unauthenticated | 400 passkey_expired
 GET  /auth/mfa/enrol                 | 303 /auth/login | 303 /auth/mfa | 200 | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login
 GET  /auth/mfa/enrol/totp            | 303 /auth/login | 401 | 200 | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login
 POST /auth/mfa/enrol/totp            | 303 /auth/login | 401 | 400 | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login
-JSON /auth/mfa/enrol/passkey/begin   | 401 unauthenticated | 401 unauthenticated | 200 | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated
-JSON /auth/mfa/enrol/passkey         | 401 unauthenticated | 401 unauthenticated | 400 wrong_passkey | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated
+JSON /auth/mfa/enrol/passkey/begin   | 401 unauthenticated | 401 unauthenticated | 403 not_by_hand | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated
+JSON /auth/mfa/enrol/passkey         | 401 unauthenticated | 401 unauthenticated | 400 passkey_expired | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated
 
 GET  /auth/me                        | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 200 | 200 | 303 /auth/login | 200 | 200
 POST /auth/activity                  | 303 /auth/login | 303 /auth/login | 303 /auth/login | 204 | 204 | 204 | 303 /auth/login | 204 | 204
@@ -71,8 +71,8 @@ POST /auth/account/sessions/end      | 303 /auth/login | 303 /auth/login | 303 /
 POST /auth/account/sessions/end-others | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/account | 303 /auth/account | 303 /auth/account | 303 /auth/login | 303 /auth/account | 303 /auth/account
 GET  /auth/account/totp              | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 303 /auth/confirm | 200 | 303 /auth/login | 200 | 303 /auth/confirm
 POST /auth/account/totp              | 303 /auth/login | 303 /auth/login | 303 /auth/login | 400 | 303 /auth/confirm | 400 | 303 /auth/login | 400 | 303 /auth/confirm
-JSON /auth/account/passkey/begin     | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 200 | 403 to /auth/confirm confirm_required | 200 | 401 unauthenticated | 200 | 403 to /auth/confirm confirm_required
-JSON /auth/account/passkey           | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 400 wrong_passkey | 403 to /auth/confirm confirm_required | 400 wrong_passkey | 401 unauthenticated | 400 wrong_passkey | 403 to /auth/confirm confirm_required
+JSON /auth/account/passkey/begin     | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 403 not_by_hand | 403 to /auth/confirm confirm_required | 403 not_by_hand | 401 unauthenticated | 403 not_by_hand | 403 to /auth/confirm confirm_required
+JSON /auth/account/passkey           | 401 unauthenticated | 401 unauthenticated | 401 unauthenticated | 400 passkey_expired | 403 to /auth/confirm confirm_required | 400 passkey_expired | 401 unauthenticated | 400 passkey_expired | 403 to /auth/confirm confirm_required
 POST /auth/account/factor/remove     | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login | 404 | 303 /auth/confirm
 GET  /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/account | 303 /auth/account | 303 /auth/account | 303 /auth/login | 303 /auth/account | 303 /auth/account
 POST /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login | 404 | 303 /auth/confirm

@@ -18,9 +18,19 @@ import (
 const askFor = 2 * time.Second
 
 // loginNotices are the sentences that a fixed code in the address shows.
-var loginNotices = map[string]string{"signed_out": "You are signed out."}
+var loginNotices = map[string]string{
+	"signed_out": "You are signed out.",
+	"expired":    "You are not signed in any more, so what you sent was not done. Please sign in again.",
+}
 
-const setupHint = "This installation has no admin yet. Whoever runs it can set one up at /auth/setup."
+// setupHint says where an admin is set up, as far as that can be done with a
+// browser.
+func (s *Server) setupHint() string {
+	if !s.Identity.PasswordLogin {
+		return identity.ErrSetup.Msg
+	}
+	return "This installation has no admin yet. Whoever runs it can set one up at " + s.site.Prefix() + "/auth/setup."
+}
 
 // login shows the ways in; whoever is signed in goes on. Before there is an
 // admin it leads to where one is set up, and says so where there are other ways.
@@ -37,7 +47,7 @@ func (s *Server) login(c echo.Context) error {
 	}
 	page := s.loginPage(c)
 	if page.Notice = loginNotices[c.QueryParam("notice")]; !claimed {
-		page.Notice = setupHint
+		page.Notice = s.setupHint()
 	}
 	return s.show(c, http.StatusOK, page)
 }

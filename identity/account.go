@@ -76,7 +76,9 @@ func (s *Service) AddAccount(ctx context.Context, n NewAccount) (made models.Use
 			return models.Event{}, err
 		}
 		made = *user
-		return about(ctx, "user.add", user.ID), nil
+		e := about(ctx, "user.add", user.ID)
+		e.Reason = string(user.Role) // as user.set_role tells it
+		return e, nil
 	})
 	return made, err
 }

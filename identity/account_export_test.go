@@ -35,10 +35,22 @@ func (s *Service) CountHashes() (hashes, most *atomic.Int64) {
 	return hashes, most
 }
 
-// Places is how many hash at once, and how many are let into the line at all.
-func (s *Service) Places() (places, line int) { return cap(s.hasher.places), cap(s.hasher.line) }
+// Places is how many hash at once.
+func (s *Service) Places() int { return cap(s.hasher.places) }
 
-// Crowd takes all places, and with whole the line too, until it is let go.
+// CrowdOfStrangers takes the whole line of strangers, until it is let go.
+func (s *Service) CrowdOfStrangers() (leave func()) {
+	for range cap(s.hasher.strangers) {
+		s.hasher.strangers <- struct{}{}
+	}
+	return func() {
+		for range cap(s.hasher.strangers) {
+			<-s.hasher.strangers
+		}
+	}
+}
+
+// Crowd takes all places, and with whole the lines too, until it is let go.
 func (s *Service) Crowd(whole bool) (leave func()) {
 	taken := cap(s.hasher.places)
 	for range taken {
@@ -47,7 +59,12 @@ func (s *Service) Crowd(whole bool) (leave func()) {
 	for whole && len(s.hasher.line) < cap(s.hasher.line) {
 		s.hasher.line <- struct{}{}
 	}
+	strangersLeave := func() {}
+	if whole {
+		strangersLeave = s.CrowdOfStrangers()
+	}
 	return func() {
+		strangersLeave()
 		for range taken {
 			<-s.hasher.places
 		}
@@ -58,7 +75,7 @@ func (s *Service) Crowd(whole bool) (leave func()) {
 }
 
 // Waiting is how many stand in the line.
-func (s *Service) Waiting() int { return len(s.hasher.line) }
+func (s *Service) Waiting() int { return len(s.hasher.line) + len(s.hasher.strangers) }
 
 // KeepCheapHash replaces somebody's hash by one of the same password that costs
 // less.

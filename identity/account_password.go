@@ -24,7 +24,8 @@ func (s *Service) ChangePassword(ctx context.Context, p *models.Principal, old, 
 	if err != nil {
 		return 0, err
 	}
-	return s.replacePassword(ctx, "user.change_password", c, hash, p.SessionID)
+	ended, err = s.replacePassword(ctx, "user.change_password", c, hash, p.SessionID)
+	return ended, s.refused(ctx, "user.change_password", models.LocalSlot, err)
 }
 
 // newPassword judges the old password and hashes the new one.
@@ -98,6 +99,11 @@ func (s *Service) replacePassword(ctx context.Context, event string, c models.Cr
 func (s *Service) putPassword(tx *store.Tx, userID string, since time.Time, hash, keep string) (ended int64, err error) {
 	if _, err := tx.User(userID); err != nil { // locks: nobody gets in meanwhile
 		return 0, err
+	}
+	if keep != "" {
+		if err := stillIn(tx, keep); err != nil {
+			return 0, err
+		}
 	}
 	c, err := tx.Credential(userID)
 	if err != nil {

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -16,11 +17,11 @@ func (s *Service) SignInPassword(ctx context.Context, username, password string,
 	if !s.PasswordLogin {
 		return SignedIn{}, ErrPasswordOff
 	}
-	c, account, err := s.credentialOf(ctx, username)
+	c, name, err := s.credentialOf(ctx, username)
 	if err != nil {
 		return SignedIn{}, ErrUnavailable.Because(err)
 	}
-	if err := s.judgePassword(ctx, account, c, password); err != nil {
+	if err := s.judgePassword(ctx, name, c, password); err != nil {
 		return SignedIn{}, err
 	}
 	in, err := s.enter(ctx, models.LocalSlot, e, func(tx *store.Tx) (*entrant, error) { return s.owner(tx, c) })
@@ -30,9 +31,9 @@ func (s *Service) SignInPassword(ctx context.Context, username, password string,
 	return in, err
 }
 
-// credentialOf finds a credential by what somebody typed, and tells whose
+// credentialOf finds a credential by what somebody typed, and tells by which name
 // attempts are counted. Of a name that nobody has it is zero.
-func (s *Service) credentialOf(ctx context.Context, typed string) (c models.Credential, account string, err error) {
+func (s *Service) credentialOf(ctx context.Context, typed string) (c models.Credential, name string, err error) {
 	key, email, ok := signInKey(typed)
 	switch {
 	case !ok:
@@ -45,7 +46,7 @@ func (s *Service) credentialOf(ctx context.Context, typed string) (c models.Cred
 	if errors.Is(err, models.ErrNotFound) {
 		return models.Credential{}, "name:" + key, nil
 	}
-	return c, c.UserID, err
+	return c, "name:" + key, err
 }
 
 // provePassword proves who somebody is by their password here.
@@ -60,20 +61,21 @@ func (s *Service) provePassword(ctx context.Context, userID, password string) er
 // judgePassword judges a password, whoever's it is and if it is nobody's: it is
 // counted first and hashed once, and one that is wrong is recorded. The name is
 // not: people type their password there.
-func (s *Service) judgePassword(ctx context.Context, account string, c models.Credential, password string) error {
-	worked, err := s.try(ctx, "password", account)
+func (s *Service) judgePassword(ctx context.Context, name string, c models.Credential, password string) error {
+	trial, err := s.tryAs(ctx, "password", cmp.Or(c.UserID, name), name)
 	if err != nil {
 		return err
 	}
 	hash, wrong := s.hashOf(c)
-	ok, err := s.hasher.matches(ctx, hash, password)
-	if err != nil { // it stays counted: else a crowd would be a way round the count
+	ok, err := s.hasher.matches(ctx, trial.own.known, hash, password)
+	if err != nil {
+		trial.unjudged(ctx)
 		return s.refuseSignIn(ctx, models.LocalSlot, "busy", ErrBusy, err)
 	}
 	if !ok {
 		return s.refuseSignIn(ctx, models.LocalSlot, wrong, ErrWrongPassword, whose(c, errors.New(wrong)))
 	}
-	worked(ctx)
+	trial.worked(ctx)
 	return nil
 }
 

@@ -333,7 +333,7 @@ func TestHashingIsBounded(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if places, _ := w.Places(); most.Load() > int64(places) {
+	if places := w.Places(); most.Load() > int64(places) {
 		t.Errorf("%d at once for %d places", most.Load(), places)
 	}
 	leave := w.Crowd(true)
@@ -343,6 +343,64 @@ func TestHashingIsBounded(t *testing.T) {
 	}
 	leave()
 	w.enter("ada")
+}
+
+// A crowd that takes all places fills no account's count: whoever waited among it
+// comes in when it is gone.
+func TestBusyIsNoFailure(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	w.account("ada", policy.None)
+	fail := func(n int) {
+		for range n {
+			_, _ = w.SignInPassword(from("203.0.113.9"), "ada", another, identity.Entry{})
+		}
+	}
+	leave := w.Crowd(true)
+	fail(10)
+	leave()
+	if _, err := w.SignInPassword(from("203.0.113.9"), "ada", passphrase, identity.Entry{}); err != nil {
+		t.Error(err)
+	}
+	leave = w.Crowd(true)
+	fail(200)
+	leave()
+	if _, err := w.SignInPassword(from("203.0.113.9"), "ada", passphrase, identity.Entry{}); !errors.Is(err, identity.ErrTooMany) {
+		t.Errorf("an address crowds on: %v", err)
+	}
+}
+
+// However many strangers wait to be judged, whoever has signed in from an address
+// before comes in from there.
+func TestStrangersStandInTheirOwnLine(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	w.account("ada", policy.None)
+	if _, err := w.SignInPassword(from("192.0.2.1"), "ada", passphrase, identity.Entry{}); err != nil {
+		t.Fatal(err)
+	}
+	defer w.CrowdOfStrangers()()
+	if _, err := w.SignInPassword(from("192.0.2.1"), "ada", passphrase, identity.Entry{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.SignInPassword(from("203.0.113.9"), "ada", passphrase, identity.Entry{}); !errors.Is(err, identity.ErrBusy) {
+		t.Error(err)
+	}
+}
+
+// The names of an account are counted apart, as names are that nobody has: no
+// stranger learns by the count that two of them belong together.
+func TestCountsTellNothing(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	w.account("ada", policy.None)
+	for _, name := range []string{"ada", "nobody"} {
+		for range 5 {
+			_, _ = w.SignInPassword(from("203.0.113.9"), name, another, identity.Entry{})
+		}
+		for typed, want := range map[string]*models.Error{name: identity.ErrTooMany, name + "@example.com": identity.ErrWrongPassword} {
+			if _, err := w.SignInPassword(from("203.0.113.10"), typed, another, identity.Entry{}); !errors.Is(err, want) {
+				t.Errorf("%s: %v", typed, err)
+			}
+		}
+	}
 }
 
 // Who waits and is gone leaves the line.
@@ -422,13 +480,54 @@ func TestPasswordOffReachesWhatIsOpen(t *testing.T) {
 	}
 }
 
+// A session that has ended meanwhile chooses no password, though another replica
+// believes it for a moment still.
+func TestNoPasswordAfterTheEnd(t *testing.T) {
+	each(t, func(w *world) {
+		user, err := w.AddAccount(operator, identity.NewAccount{Username: "ada"})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		in, err := w.SpendLink(ctx, w.link(user, models.LinkSignIn), "", identity.Entry{})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		p := w.recognised(in)
+		if _, err := w.EndSessionsOf(operator, user.ID); err != nil {
+			w.t.Fatal(err)
+		}
+		_, err = w.ChangePassword(as(p), p, "", another)
+		if _, has, _ := w.HasPassword(ctx, user.ID); has || !errors.Is(err, identity.ErrUnauthenticated) {
+			w.t.Errorf("has one: %t, %v", has, err)
+		}
+		if e := w.lastEvent(); e.Event != "user.change_password" || e.Reason != "session_gone" {
+			w.t.Errorf("%+v", e)
+		}
+	})
+}
+
+// Whoever calls themself at a provider as somebody is called here is not found in
+// their place, nor beside them: a command means the owner of the name.
+func TestNamesAreTheirOwners(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	ada := w.account("ada", policy.Admin)
+	for _, name := range []string{"ada", "ada@example.com", "boss@example.com"} {
+		w.idp.Misbehave(providertest.Fault{Claims: providertest.Set("name", name)})
+		w.signIn(providertest.Edgar)
+		found, err := w.Users(ctx, name)
+		if want := name != "boss@example.com"; err != nil || (len(found) == 1 && found[0].ID == ada.ID) != want || !want && len(found) > 0 {
+			t.Errorf("%s: %+v %v", name, found, err)
+		}
+	}
+}
+
 func TestAddAccount(t *testing.T) {
 	each(t, func(w *world) {
 		user, err := w.AddAccount(operator, identity.NewAccount{Username: "Ada", Email: "Ada@Example.com", Role: policy.Launcher})
 		if err != nil || user.Name != "Ada" || user.Email != "Ada@Example.com" || user.Role != policy.Launcher {
 			w.t.Fatalf("%+v %v", user, err)
 		}
-		if e := w.lastEvent(); e.Event != "user.add" || e.Target.ID != user.ID || e.Actor != models.Operator {
+		if e := w.lastEvent(); e.Event != "user.add" || e.Target.ID != user.ID || e.Actor != models.Operator || e.Reason != "launcher" {
 			w.t.Errorf("%+v", e)
 		}
 		if account, password, err := w.HasPassword(ctx, user.ID); !account || password || err != nil {
@@ -726,8 +825,14 @@ func TestWhoMayAdminister(t *testing.T) {
 			t.Errorf("%s: by an admin who has not proved it lately: %v", name, err)
 		}
 	}
-	if err := deeds["sign-in link"](as(w.principal(admin)), admin.ID); !errors.Is(err, identity.ErrOperatorOnly) {
-		t.Errorf("an admin made a link to sign in as an admin: %v", err)
+	other := w.account("chief", policy.Admin)
+	for _, name := range []string{"sign-in link", "link"} {
+		if err := deeds[name](as(w.principal(admin)), other.ID); !errors.Is(err, identity.ErrOperatorOnly) {
+			t.Errorf("%s: an admin made one for another admin: %v", name, err)
+		}
+	}
+	if _, err := w.AddAccount(as(w.principal(admin)), identity.NewAccount{Username: "new-chief", Role: policy.Admin}); err != nil {
+		t.Error(err)
 	}
 	if err := errors.Join(deeds["sign-in link"](operator, admin.ID), deeds["sign-in link"](as(w.principal(admin)), viewer.ID), deeds["link"](as(w.principal(admin)), viewer.ID)); err != nil {
 		t.Error(err)

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/dagpass/dagpass/models"
@@ -117,6 +118,9 @@ func (s *Service) addFactor(tx *store.Tx, whom Whom, f *models.Factor) (codes []
 	if err != nil {
 		return nil, err
 	}
+	if err := whom.still(tx); err != nil {
+		return nil, err
+	}
 	factors, err := tx.Factors(user.ID)
 	if err != nil {
 		return nil, err
@@ -128,6 +132,28 @@ func (s *Service) addFactor(tx *store.Tx, whom Whom, f *models.Factor) (codes []
 		return nil, err
 	}
 	return s.replaceRecoveryCodes(tx, user.ID)
+}
+
+// still refuses somebody whose session, or whose sign-in, ended meanwhile: what
+// they set up would outlast it.
+func (w Whom) still(tx *store.Tx) error {
+	if w.half == nil {
+		return stillIn(tx, w.self.SessionID)
+	}
+	there, err := tx.HasPendingSignIn(w.half.row.ID)
+	if err == nil && !there {
+		err = models.ErrNotFound
+	}
+	return gone(err)
+}
+
+// stillIn refuses a session that ended since it was recognised.
+func stillIn(tx *store.Tx, sessionID string) error {
+	there, err := tx.HasSession(sessionID)
+	if err == nil && !there {
+		return refusal{"session_gone", ErrUnauthenticated}
+	}
+	return err
 }
 
 func mayAdd(whom Whom, user models.User, factors []models.Factor, f *models.Factor) error {
@@ -233,7 +259,7 @@ func (s *Service) NewRecoveryCodes(ctx context.Context, whom Whom) (codes []stri
 		if err == nil && len(factors) == 0 {
 			err = models.ErrNotFound // they stand in for a factor, and there is none
 		}
-		if err != nil {
+		if err := errors.Join(err, whom.still(tx)); err != nil {
 			return e, err
 		}
 		codes, err = s.replaceRecoveryCodes(tx, whom.user.ID)

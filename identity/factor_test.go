@@ -144,6 +144,35 @@ func (w *world) whom(h *identity.Half) identity.Whom {
 	return whom
 }
 
+// What a thief sets up does not outlast the session, or the sign-in, that its
+// owner has ended meanwhile, though a replica believes it for a moment still.
+func TestNothingIsSetUpAfterTheEnd(t *testing.T) {
+	each(t, func(w *world) {
+		halfway, whole := w.local("ada"), w.protected("violet")
+		in := whole.whole()
+		w.MFA = identity.MFARequired
+		for who, whom := range map[*person]identity.Whom{halfway: w.whom(halfway.half()), whole: w.self(in)} {
+			offer, err := w.OfferTOTP(ctx, whom)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if _, err := w.SetPassword(models.WithOperator(ctx), who.user.ID, another); err != nil {
+				w.t.Fatal(err)
+			}
+			had := len(w.factors(who.user.ID))
+			if _, err := w.EnrolTOTP(ctx, whom, offer.Sealed, w.codeAt(offer.Secret, 0), "", identity.Entry{}); err == nil || len(w.factors(who.user.ID)) != had {
+				w.t.Errorf("%s: a factor was set up, %v", who.name, err)
+			}
+		}
+		if codes, err := w.NewRecoveryCodes(ctx, w.self(in)); !errors.Is(err, identity.ErrUnauthenticated) || codes != nil {
+			w.t.Errorf("recovery codes: %v", err)
+		}
+		if e := w.lastEvent(); e.Reason != "session_gone" {
+			w.t.Errorf("%+v", e)
+		}
+	})
+}
+
 // Of two first factors at once one is set up, where only a first one may be.
 func TestFirstFactorRace(t *testing.T) {
 	eachWith(t, required, func(w *world) {

@@ -86,7 +86,6 @@ func (f *folder) admitStranger(e models.Event, now time.Time) bool {
 			return alone(one, all)
 		}
 	}
-	e.Target = nil // they may be about many
 	e.Target = nil // the others may be about somebody else
 	return f.fold(from+" "+e.Event+" "+e.Outcome+" "+e.Reason, now).count(e)
 }

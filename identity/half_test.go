@@ -240,6 +240,40 @@ func TestFinishRaces(t *testing.T) {
 	})
 }
 
+// A session without a second factor ends once its person needs one: by a changed
+// policy, by a changed setting, or by what the provider says of them at a sign-in
+// that has not proved it yet.
+func TestSessionsWantTheSecondFactorToo(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(w *world)
+		ends   bool
+	}{
+		"nothing":      {func(*world) {}, false},
+		"other roles":  {func(w *world) { w.policyFile("mfa: {roles: [admin], sso: true}") }, false},
+		"local alone":  {func(w *world) { w.policyFile("mfa: {roles: [viewer]}") }, false},
+		"their role":   {func(w *world) { w.policyFile("mfa: {roles: [viewer], sso: true}") }, true},
+		"all":          {func(w *world) { w.MFA = identity.MFARequired }, true},
+		"another role": {raise, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := onSQLite(t, policy.Gate{})
+			w.policyFile("mfa: {roles: [editor], sso: true}\ngrants: [{group: raised, role: editor}]")
+			in, _ := w.signIn(providertest.Edgar)
+			if row.change(w); w.isOut(in) != row.ends {
+				t.Errorf("ended: %t", !row.ends)
+			}
+		})
+	}
+}
+
+// raise begins a sign-in after the provider has put the person into a group.
+func raise(w *world) {
+	w.idp.Misbehave(providertest.Fault{Claims: providertest.Set("groups", []string{"raised"})})
+	if in, err := w.Finish(ctx, w.come(providertest.Edgar)); err != nil || in.Wants != models.WantsEnrol {
+		w.t.Errorf("wants %q, %v", in.Wants, err)
+	}
+}
+
 func finish(w *world, h *identity.Half, code string) func() error {
 	return func() error {
 		_, err := w.FinishWithCode(ctx, h, code, identity.Entry{})

@@ -36,6 +36,9 @@ type counter struct {
 	// them are forgotten, and memory the same once one may try again.
 	limit          int64
 	window, memory time.Duration
+	// known tells that it is of no stranger: of an open session, or of an address
+	// from which the account has signed in before.
+	known bool
 }
 
 // try counts an attempt to prove who somebody is as failed, before it is
@@ -55,9 +58,28 @@ type counter struct {
 // One attempt too many is ErrTooMany, and counts no more. It is recorded here:
 // the caller gives it back as it is. Any error means that nothing may be judged.
 func (s *Service) try(ctx context.Context, kind, account string) (worked func(context.Context), err error) {
-	own, err := s.accountCounter(ctx, kind, account)
+	t, err := s.tryAs(ctx, kind, account, account)
 	if err != nil {
-		return nil, ErrUnavailable.Because(err)
+		return nil, err
+	}
+	return t.worked, nil
+}
+
+// trial is an attempt under way, counted as failed.
+type trial struct {
+	s         *Service
+	own, from counter
+	// until is up to when each counter waits, by its key.
+	until map[string]time.Time
+}
+
+// tryAs is try for an account under the name that somebody typed. Strangers are
+// counted by that name: an account has several, and who saw one count for all of
+// them would learn which belong together, and so that there is such an account.
+func (s *Service) tryAs(ctx context.Context, kind, account, name string) (t trial, err error) {
+	own, err := s.accountCounter(ctx, kind, account, name)
+	if err != nil {
+		return t, ErrUnavailable.Because(err)
 	}
 	from := s.addressCounter(ctx)
 	counters := []counter{from}
@@ -67,11 +89,11 @@ func (s *Service) try(ctx context.Context, kind, account string) (worked func(co
 	wait, until, err := s.count(ctx, counters)
 	switch {
 	case errors.Is(err, ErrTooMany):
-		return nil, s.refuseTooMany(ctx, kind, account, wait)
+		return t, s.refuseTooMany(ctx, kind, account, wait)
 	case err != nil:
-		return nil, ErrUnavailable.Because(err)
+		return t, ErrUnavailable.Because(err)
 	}
-	return func(ctx context.Context) { s.takeBack(ctx, own, from, until[from.key]) }, nil
+	return trial{s, own, from, until}, nil
 }
 
 // count counts a failure for all counters; if one has to wait it counts for none
@@ -129,17 +151,23 @@ func (c counter) delay(failures int64) time.Duration {
 
 // accountCounter is the count for the account that a proof is about. Somebody
 // who is signed in, and an address from which the account has signed in before,
-// have one of their own, which strangers elsewhere cannot fill.
-func (s *Service) accountCounter(ctx context.Context, kind, account string) (counter, error) {
+// have one of their own, which strangers elsewhere cannot fill. All others are
+// counted by the name.
+func (s *Service) accountCounter(ctx context.Context, kind, account, name string) (counter, error) {
 	address := network(models.RequestOf(ctx).ClientIP)
 	if isSignedIn(ctx, account) {
-		return s.counter(kind, 1, "session", kind, account), nil
+		return s.counter(kind, 1, "session", kind, account).ofKnown(), nil
 	}
 	known, err := s.knows(ctx, kind, account, address)
 	if known {
-		return s.counter(kind, 1, "known", kind, account, address), err
+		return s.counter(kind, 1, "known", kind, account, address).ofKnown(), err
 	}
-	return s.counter(kind, 1, "account", kind, account), err
+	return s.counter(kind, 1, "account", kind, name), err
+}
+
+func (c counter) ofKnown() counter {
+	c.known = true
+	return c
 }
 
 // knows tells whether the account has signed in from an address before. Whose a
@@ -178,18 +206,34 @@ func (s *Service) counter(kind string, factor int64, names ...string) counter {
 	return c
 }
 
-// takeBack forgets what the account counted: whoever proved who they are may
+// worked forgets what the account counted: whoever proved who they are may
 // fumble anew. Of the address only this one attempt is taken back, for others
-// come from there. It costs nobody more than a count if it fails.
-func (s *Service) takeBack(ctx context.Context, own, from counter, until time.Time) {
+// come from there.
+func (t trial) worked(ctx context.Context) {
+	t.takeBack(ctx, func(ctx context.Context) error {
+		err := t.s.Store.ForgetFailures(ctx, t.own.key)
+		if err == nil {
+			err = t.s.Store.TakeBackFailure(ctx, t.from.key, t.until[t.from.key])
+		}
+		return err
+	})
+}
+
+// unjudged takes back this one attempt of the account, which told nobody
+// anything: else a crowd of strangers would fill the counts of the people who
+// wait among them. The address keeps it, for the crowd comes from somewhere.
+func (t trial) unjudged(ctx context.Context) {
+	t.takeBack(ctx, func(ctx context.Context) error {
+		return t.s.Store.TakeBackFailure(ctx, t.own.key, t.until[t.own.key])
+	})
+}
+
+// takeBack costs nobody more than a count if it fails.
+func (t trial) takeBack(ctx context.Context, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackWithin)
 	defer cancel()
-	err := s.Store.ForgetFailures(ctx, own.key)
-	if err == nil {
-		err = s.Store.TakeBackFailure(ctx, from.key, until)
-	}
-	if err != nil {
-		s.Log.WarnContext(ctx, "count of failed attempts not taken back", "error", err)
+	if err := do(ctx); err != nil {
+		t.s.Log.WarnContext(ctx, "count of failed attempts not taken back", "error", err)
 	}
 }
 

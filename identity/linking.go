@@ -38,7 +38,7 @@ func (s *Service) finishLinking(ctx context.Context, a attempt, claim providers.
 		if err != nil {
 			return models.Event{}, err
 		}
-		return identityEvent(ctx, "identity.link", p, *linked), nil
+		return identityEvent(ctx, "identity.link", p, *linked), stillIn(tx, p.SessionID)
 	})
 	var no refusal
 	switch {
@@ -90,7 +90,8 @@ func (s *Service) Unlink(ctx context.Context, p *models.Principal, identityID st
 		return ErrConfirm
 	}
 	return s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
-		if _, err := tx.User(p.User.ID); err != nil { // locks: two at once take turns
+		user, err := tx.User(p.User.ID) // locks: two at once take turns
+		if err != nil {
 			return models.Event{}, err
 		}
 		gone, err := tx.IdentityByID(identityID)
@@ -100,31 +101,32 @@ func (s *Service) Unlink(ctx context.Context, p *models.Principal, identityID st
 		if err != nil {
 			return models.Event{}, err
 		}
-		if err := s.leavesWay(tx, p.User.ID); err != nil {
+		if err := s.leavesWay(tx, user, gone.ID); err != nil {
 			return models.Event{}, err
 		}
 		return identityEvent(ctx, "identity.unlink", p, gone), tx.DeleteIdentity(p.User.ID, identityID)
 	})
 }
 
-// leavesWay tells whether somebody can sign in with one identity less. The
-// account here is no way in OAuth-only mode, nor without a password.
-func (s *Service) leavesWay(tx *store.Tx, userID string) error {
-	n, err := tx.CountIdentities(userID)
+// leavesWay tells whether somebody can sign in without one identity: with another
+// one that may come in, of which the account here is none in OAuth-only mode, nor
+// without a password.
+func (s *Service) leavesWay(tx *store.Tx, user models.User, without string) error {
+	all, err := tx.Identities(user.ID)
 	if err != nil {
 		return err
 	}
-	c, err := tx.Credential(userID)
-	if err == nil && (!s.PasswordLogin || c.Password == "") {
-		n--
-	}
+	c, err := tx.Credential(user.ID)
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return err
 	}
-	if n <= 1 {
-		return ErrLastIdentity
+	for _, one := range all {
+		_, open := s.mayEnter(user, one, models.MethodProvider)
+		if one.ID != without && open && (one.Slot != models.LocalSlot || c.Password != "") {
+			return nil
+		}
 	}
-	return nil
+	return ErrLastIdentity
 }
 
 // Merge gives all accounts at providers of one user to another and removes the
@@ -167,6 +169,9 @@ func (s *Service) EndSession(ctx context.Context, p *models.Principal, id string
 // EndOtherSessions ends all of the person's sessions but this one.
 func (s *Service) EndOtherSessions(ctx context.Context, p *models.Principal) (ended int64, err error) {
 	return s.revoke(ctx, models.Target{Kind: "user", ID: p.User.ID}, func(tx *store.Tx) (int64, error) {
+		if _, err := tx.User(p.User.ID); err != nil { // locks: nobody gets in meanwhile
+			return 0, err
+		}
 		ended, err := tx.DeleteOtherSessionsOf(p.User.ID, p.SessionID)
 		return ended, errors.Join(err, tx.DeletePendingSignInsOf(p.User.ID))
 	})

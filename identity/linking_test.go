@@ -13,6 +13,7 @@ import (
 	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/providers"
 	"github.com/dagpass/dagpass/providers/providertest"
+	"github.com/dagpass/dagpass/store"
 )
 
 // comeToLink brings somebody who is signed in back from a provider.
@@ -185,6 +186,18 @@ func TestUnlink(t *testing.T) {
 	})
 }
 
+// save keeps an identity that no sign-in made.
+func (w *world) save(i *models.Identity) {
+	w.t.Helper()
+	err := w.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
+		i.SignedInAt = i.CreatedAt
+		return models.NewEvent(ctx, "identity.link", models.OutcomeOK), tx.SaveIdentity(i)
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // Nobody removes their last way in: the account here is none without a password,
 // nor in OAuth-only mode. Two at once do not remove both.
 func TestLastWayIn(t *testing.T) {
@@ -203,6 +216,17 @@ func TestLastWayIn(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	each(t, func(w *world) {
+		_, p := w.signIn(providertest.Edgar)
+		gone := models.NewIdentity(p.User.ID, "gone", "https://gone.example", "edgar", w.clock.now())
+		w.save(gone)
+		if err := w.Unlink(as(p), p, p.Identity.ID); !errors.Is(err, identity.ErrLastIdentity) {
+			w.t.Errorf("a provider that is gone is a way in: %v", err)
+		}
+		if err := w.Unlink(as(p), p, gone.ID); err != nil {
+			w.t.Errorf("what is no way in stays: %v", err)
+		}
+	})
 	each(t, func(w *world) {
 		user := w.account("ada", policy.None)
 		_, p := w.enter("ada")
@@ -319,6 +343,23 @@ func TestEndSessions(t *testing.T) {
 		}
 		if all, err := w.AllSessions(operator, ""); len(all) != 0 || err != nil {
 			w.t.Errorf("%d sessions, %v", len(all), err)
+		}
+	})
+}
+
+// A session that its owner has ended links nothing, though another replica
+// believes it for a moment still.
+func TestNothingIsLinkedAfterTheEnd(t *testing.T) {
+	each(t, func(w *world) {
+		user := w.account("ada", policy.None)
+		_, p := w.enter("ada")
+		r := w.comeToLink(p, "oidc", providertest.Edgar)
+		if _, err := w.EndSessionsOf(operator, user.ID); err != nil {
+			w.t.Fatal(err)
+		}
+		_, err := w.Finish(as(p), r)
+		if all, _ := w.IdentitiesOf(ctx, user.ID); !errors.Is(err, identity.ErrUnauthenticated) || len(all) != 1 {
+			w.t.Errorf("%d identities, %v", len(all), err)
 		}
 	})
 }

@@ -31,7 +31,7 @@ func (s *Service) wants(tx *store.Tx, who *entrant) (models.Wants, error) {
 	if who.factor == models.FactorNone && who.twofold() {
 		who.factor = models.FactorProvider
 	}
-	if who.factor != models.FactorNone || !s.asks(who.identity.Slot) {
+	if who.factor != models.FactorNone || !s.asksAtSignIn(who) {
 		return "", nil
 	}
 	factors, err := tx.Factors(who.user.ID)
@@ -44,6 +44,12 @@ func (s *Service) wants(tx *store.Tx, who *entrant) (models.Wants, error) {
 		return models.WantsEnrol, nil
 	}
 	return "", nil
+}
+
+// asksAtSignIn is asks for one sign-in. A link stands in for a password or a
+// provider, and never for a second factor that somebody has set up here.
+func (s *Service) asksAtSignIn(who *entrant) bool {
+	return s.asks(who.identity.Slot) || s.MFA != MFAOff && who.method == models.MethodLink
 }
 
 // asks tells whether people of a slot are asked for second factors that they

@@ -20,7 +20,7 @@ const (
 // MakeLink makes a one-time link for somebody, and gives its address; the links
 // that they had before work no more. Links to sign in last 15 minutes, links to
 // choose a password 72 hours. It is for admins and the operator; only the
-// operator makes one to sign in as an admin.
+// operator makes one for somebody who is an admin already.
 func (s *Service) MakeLink(ctx context.Context, userID string, purpose models.LinkPurpose) (address string, err error) {
 	if err := s.mayLink(ctx, userID, purpose); err != nil {
 		return "", err
@@ -64,16 +64,24 @@ func (s *Service) mayLink(ctx context.Context, userID string, purpose models.Lin
 		if !s.PasswordLogin {
 			return ErrPasswordOff
 		}
-		_, err := s.Store.CredentialOf(ctx, userID)
-		return err
-	case models.LinkSignIn:
-		held, err := s.held(ctx, userID)
-		if err == nil && held.Has(policy.Administer) && !models.IsOperator(ctx) {
-			return ErrOperatorOnly
+		c, err := s.Store.CredentialOf(ctx, userID)
+		if err != nil || c.Password == "" {
+			return err // an account that nobody has used yet
 		}
-		return err
+		return s.mayStandIn(ctx, userID)
+	case models.LinkSignIn:
+		return s.mayStandIn(ctx, userID)
 	}
 	return models.ErrNotFound
+}
+
+// mayStandIn keeps admins from making themselves a key to another admin's account.
+func (s *Service) mayStandIn(ctx context.Context, userID string) error {
+	held, err := s.held(ctx, userID)
+	if err == nil && held.Has(policy.Administer) && !models.IsOperator(ctx) {
+		return ErrOperatorOnly
+	}
+	return err
 }
 
 // newLink makes a link and its token.

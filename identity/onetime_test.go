@@ -238,6 +238,21 @@ func TestLinkWantsTheSecondFactor(t *testing.T) {
 	}
 }
 
+// It stands in for the provider, and never for the second factor that somebody
+// from a provider has set up here, though the policy asks for none at sign-in.
+func TestLinkWantsTheSecondFactorOfAnybody(t *testing.T) {
+	for mfa, want := range map[identity.MFA]models.Wants{identity.MFAOptional: models.WantsFactor, identity.MFAOff: ""} {
+		w := onSQLite(t, policy.Gate{})
+		_, p := w.signIn(providertest.Edgar)
+		(&person{w: w, user: p.User}).enrolTOTP(w.self(p))
+		w.MFA = mfa
+		in, err := w.SpendLink(ctx, w.link(p.User, models.LinkSignIn), "", identity.Entry{})
+		if err != nil || in.Wants != want {
+			t.Errorf("%s: wants %q, %v", mfa, in.Wants, err)
+		}
+	}
+}
+
 // Guesses at links stop after a while at one address, and nowhere else.
 func TestLinksAreLimited(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})

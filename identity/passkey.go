@@ -187,26 +187,31 @@ func (s *Service) seal(purpose, userID string, options any, session *webauthn.Se
 	return Ceremony{Options: shown, Sealed: sealed, Expires: c.Expires}, err
 }
 
-// spendCeremony opens a ceremony that was begun for this purpose and this user,
-// and uses its challenge up, whatever becomes of the answer.
-func (s *Service) spendCeremony(ctx context.Context, sealed, purpose, userID string) (webauthn.SessionData, error) {
-	var c ceremony
+// openCeremony opens a ceremony that was begun for this purpose and this user.
+func (s *Service) openCeremony(sealed, purpose, userID string) (c ceremony, err error) {
 	text, err := s.Keys.Open("passkey", sealed)
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &c)
 	}
 	switch {
 	case err != nil || c.For != purpose || c.User != userID || c.Session.Challenge == "":
-		return c.Session, refusal{"passkey_ceremony", ErrPasskeyExpired}
+		return c, refusal{"passkey_ceremony", ErrPasskeyExpired}
 	case !s.Now().Before(c.Expires):
-		return c.Session, refusal{"passkey_expired", ErrPasskeyExpired}
-	}
-	err = s.Store.SpendState(ctx, models.Digest("passkey:"+c.Session.Challenge), c.Expires)
-	if errors.Is(err, models.ErrConflict) {
-		return c.Session, refusal{"passkey_spent", ErrPasskeyExpired}
+		return c, refusal{"passkey_expired", ErrPasskeyExpired}
 	}
 	c.Session.CredParams = webauthn.CredentialParametersDefault()
-	return c.Session, err
+	return c, nil
+}
+
+// spendCeremony uses the challenge of a ceremony up, before its answer is judged
+// and whatever becomes of that. It takes a row, so that strangers must have been
+// counted before.
+func (s *Service) spendCeremony(ctx context.Context, c ceremony) error {
+	err := s.Store.SpendState(ctx, models.Digest("passkey:"+c.Session.Challenge), c.Expires)
+	if errors.Is(err, models.ErrConflict) {
+		return refusal{"passkey_spent", ErrPasskeyExpired}
+	}
+	return err
 }
 
 // wrongPasskey is an answer that does not verify; the cause is for the log.
@@ -245,7 +250,10 @@ func (s *Service) newPasskey(ctx context.Context, user models.User, sealed strin
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.spendCeremony(ctx, sealed, toEnrol, user.ID)
+	c, err := s.openCeremony(sealed, toEnrol, user.ID)
+	if err == nil {
+		err = s.spendCeremony(ctx, c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +261,7 @@ func (s *Service) newPasskey(ctx context.Context, user models.User, sealed strin
 	if err != nil {
 		return nil, wrongPasskey(err)
 	}
-	credential, err := rp.CreateCredential(holder{user: user}, session, parsed)
+	credential, err := rp.CreateCredential(holder{user: user}, c.Session, parsed)
 	if err != nil {
 		return nil, wrongPasskey(err)
 	}
@@ -281,23 +289,26 @@ func (s *Service) keepPasskey(f *models.Factor, c webauthn.Credential) error {
 
 // proofByPasskey takes the answer to a ceremony of [Service.BeginPasskeyOf].
 func (s *Service) proofByPasskey(ctx context.Context, userID, sealed string, response []byte) (proof, error) {
-	session, answer, err := s.takeAnswer(ctx, toProve, userID, sealed, response)
+	c, answer, err := s.readAnswer(toProve, userID, sealed, response)
+	if err == nil {
+		err = s.spendCeremony(ctx, c)
+	}
 	return proof{models.FactorPasskey, func(tx *store.Tx, userID string) error {
-		return s.provePasskey(tx, userID, session, answer)
+		return s.provePasskey(tx, userID, c.Session, answer)
 	}}, err
 }
 
-// takeAnswer uses up a ceremony and reads the browser's answer to it.
-func (s *Service) takeAnswer(ctx context.Context, purpose, userID, sealed string, response []byte) (webauthn.SessionData, *protocol.ParsedCredentialAssertionData, error) {
-	session, err := s.spendCeremony(ctx, sealed, purpose, userID)
+// readAnswer opens a ceremony and reads the browser's answer to it.
+func (s *Service) readAnswer(purpose, userID, sealed string, response []byte) (ceremony, *protocol.ParsedCredentialAssertionData, error) {
+	c, err := s.openCeremony(sealed, purpose, userID)
 	if err != nil {
-		return session, nil, err
+		return c, nil, err
 	}
 	answer, err := protocol.ParseCredentialRequestResponseBytes(response)
 	if err != nil {
-		return session, nil, wrongPasskey(err)
+		return c, nil, wrongPasskey(err)
 	}
-	return session, answer, nil
+	return c, answer, nil
 }
 
 // provePasskey verifies an assertion (WebAuthn §7.2) and notes its count. A
@@ -360,11 +371,14 @@ func (s *Service) SignInPasskey(ctx context.Context, sealed string, response []b
 	if !s.PasswordLogin {
 		return SignedIn{}, ErrPasswordOff
 	}
-	session, answer, err := s.takeAnswer(ctx, toSignIn, "", sealed, response)
+	c, answer, err := s.readAnswer(toSignIn, "", sealed, response)
 	if err != nil {
 		return SignedIn{}, s.refused(ctx, "signin.finish", models.LocalSlot, err)
 	}
 	userID, worked, err := s.tryPasskey(ctx, credentialID(answer.RawID))
+	if err == nil {
+		err = s.spendCeremony(ctx, c)
+	}
 	if err != nil {
 		return SignedIn{}, s.refused(ctx, "signin.finish", models.LocalSlot, err)
 	}
@@ -374,7 +388,7 @@ func (s *Service) SignInPasskey(ctx context.Context, sealed string, response []b
 			return nil, noLocal(err)
 		}
 		who.factor = models.FactorPasskey
-		return who, of(userID, s.provePasskey(tx, userID, session, answer))
+		return who, of(userID, s.provePasskey(tx, userID, c.Session, answer))
 	})
 	if err == nil {
 		worked(ctx)

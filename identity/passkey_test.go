@@ -244,6 +244,27 @@ func TestUnknownPasskey(t *testing.T) {
 	w.refused(err, identity.ErrWrongPasskey, "unknown_passkey")
 }
 
+// Strangers fill no table with what they spent: an attempt too many, and one with
+// a passkey that nobody has, use nothing up.
+func TestStrangersSpendNothing(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	p := w.keyed("ada")
+	stranger, c := newAuthenticator(t), w.alone()
+	for range 100 {
+		_, err := w.SignInPasskey(from("203.0.113.9"), c.Sealed, stranger.get(c.Options), identity.Entry{})
+		if !errors.Is(err, identity.ErrWrongPasskey) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.SignInPasskey(from("203.0.113.9"), c.Sealed, p.key.get(c.Options), identity.Entry{}); !errors.Is(err, identity.ErrTooMany) {
+		t.Fatal(err)
+	}
+	w.clock.pass(time.Minute)
+	if _, err := w.SignInPasskey(from("203.0.113.9"), c.Sealed, p.key.get(c.Options), identity.Entry{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Whoever has no account here proves a passkey only beside their provider.
 func TestPasskeyOfProvidersPerson(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})

@@ -47,8 +47,9 @@ type deriver func(password, salt []byte, rounds, memory uint32, threads uint8, s
 // and strangers decide how many want to.
 type hasher struct {
 	derive deriver
-	// places are taken by those who hash, line by those and by who waits.
-	places, line chan struct{}
+	// places are taken by those who hash, line by those and by who waits. Strangers
+	// have a line of their own: however many they are, they do not fill the other.
+	places, line, strangers chan struct{}
 	// dummy is a hash that no password has.
 	dummy string
 }
@@ -56,14 +57,16 @@ type hasher struct {
 const (
 	// mostAtOnce bounds the memory, whatever the number of processors.
 	mostAtOnce = 8
-	// lineFor is how many wait for each place: a second or so of work.
-	lineFor = 32
+	// lineFor is how many wait for each place in a line: half a second or so of
+	// work.
+	lineFor = 16
 )
 
 func newHasher() *hasher {
 	n := min(runtime.GOMAXPROCS(0), mostAtOnce)
 	return &hasher{
-		derive: argon2.IDKey, places: make(chan struct{}, n), line: make(chan struct{}, n+n*lineFor),
+		derive: argon2.IDKey, places: make(chan struct{}, n),
+		line: make(chan struct{}, n+n*lineFor), strangers: make(chan struct{}, n+n*lineFor),
 		dummy: phc(today, random(saltSize), random(hashSize)),
 	}
 }
@@ -77,27 +80,32 @@ func random(n int) []byte {
 // hash is the PHC string of a password. ErrBusy says that too many wait.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	salt := random(saltSize)
-	sum, err := h.run(ctx, today, password, salt, hashSize)
+	sum, err := h.run(ctx, h.line, today, password, salt, hashSize)
 	return phc(today, salt, sum), err
 }
 
 // matches tells whether a password has the hash. One that cannot be read costs
-// as much as any other and nobody has it.
-func (h *hasher) matches(ctx context.Context, hash, password string) (bool, error) {
+// as much as any other and nobody has it. Known tells that whoever asks is no
+// stranger.
+func (h *hasher) matches(ctx context.Context, known bool, hash, password string) (bool, error) {
+	line := h.strangers
+	if known {
+		line = h.line
+	}
 	c, salt, want, ok := parsePHC(hash)
 	if !ok {
 		c, salt, want, _ = parsePHC(h.dummy)
 	}
-	got, err := h.run(ctx, c, password, salt, uint32(len(want))) //nolint:gosec // parsePHC bounds it
+	got, err := h.run(ctx, line, c, password, salt, uint32(len(want))) //nolint:gosec // parsePHC bounds it
 	return ok && err == nil && subtle.ConstantTimeCompare(got, want) == 1, err
 }
 
 // run takes a place, or waits for one in a line that is not endless. Who is gone
 // leaves the line.
-func (h *hasher) run(ctx context.Context, c cost, password string, salt []byte, size uint32) ([]byte, error) {
+func (h *hasher) run(ctx context.Context, line chan struct{}, c cost, password string, salt []byte, size uint32) ([]byte, error) {
 	select {
-	case h.line <- struct{}{}:
-		defer func() { <-h.line }()
+	case line <- struct{}{}:
+		defer func() { <-line }()
 	default:
 		return nil, ErrBusy
 	}

@@ -59,10 +59,13 @@ func (s *Service) recognise(ctx context.Context, key string, token models.Secret
 	return p, nil
 }
 
-// holds is the law of an open session: alive, its user not disabled, its
-// claims still good for entry.
+// holds is the law of an open session: alive, its user not disabled, a second
+// factor proved if they need one by now, its claims still good for entry.
 func (s *Service) holds(session models.Session, user models.User, identity models.Identity) bool {
 	if !session.Alive(s.Now(), s.SessionIdle) || user.Disabled() {
+		return false
+	}
+	if session.Factor == models.FactorNone && s.needs(user, identity) {
 		return false
 	}
 	_, ok := s.mayEnter(user, identity, session.Method)

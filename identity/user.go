@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -14,7 +15,8 @@ import (
 
 // Users lists accounts for the operator, newest first; with a search text only
 // those whose username, name or e-mail is it, or the one whose id is: whoever
-// calls themself by an id hides nobody.
+// calls themself by an id hides nobody. A username is its owner's alone, whoever
+// calls themself so at a provider.
 func (s *Service) Users(ctx context.Context, who string) ([]models.User, error) {
 	if who == "" {
 		return s.Store.Users(ctx)
@@ -22,11 +24,15 @@ func (s *Service) Users(ctx context.Context, who string) ([]models.User, error) 
 	if user, err := s.Store.User(ctx, who); err == nil {
 		return []models.User{user}, nil
 	}
-	found, err := s.Store.FindUsers(ctx, who)
+	c, _, err := s.credentialOf(ctx, who)
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := s.credentialOf(ctx, who)
+	if c.UserID != "" && !strings.Contains(who, "@") {
+		owner, err := s.Store.User(ctx, c.UserID)
+		return []models.User{owner}, err
+	}
+	found, err := s.Store.FindUsers(ctx, who)
 	if err != nil || c.UserID == "" || slices.ContainsFunc(found, func(u models.User) bool { return u.ID == c.UserID }) {
 		return found, err
 	}

@@ -94,11 +94,15 @@ func NewHeader(cfg HeaderConfig) (*Header, error) {
 	return w, nil
 }
 
+// HeaderIssuer is who a proxy of a kind speaks for: whom the configuration names,
+// else the kind's own issuer.
+func HeaderIssuer(kind, issuer string) string { return cmp.Or(issuer, headerKinds()[kind].issuer) }
+
 func (c HeaderConfig) withDefaults() HeaderConfig {
 	k := headerKinds()[c.Kind]
 	c.Slot = cmp.Or(c.Slot, "header")
 	c.Label = cmp.Or(c.Label, k.label)
-	c.Issuer = cmp.Or(c.Issuer, k.issuer)
+	c.Issuer = HeaderIssuer(c.Kind, c.Issuer)
 	c.Assertion = cmp.Or(c.Assertion, k.assertion)
 	c.GroupsClaim = cmp.Or(c.GroupsClaim, "groups")
 	if c.KeysURL == "" && k.keysURL != nil {

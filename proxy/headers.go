@@ -65,11 +65,19 @@ func (p *Proxy) clean(h http.Header) {
 // isReserved judges a name in any spelling: servers behind us may take "_" and
 // "." for "-" (CGI and WSGI do), and case never matters.
 func (p *Proxy) isReserved(name string) bool {
-	begins := func(r string) bool { return spells(name, r) }
-	return slices.ContainsFunc(reserved[:], begins) || slices.ContainsFunc(p.Vouching, func(v string) bool { return spells(name, strings.Map(foldRune, v)) })
+	begins := func(prefix string) bool { return spells(name, prefix) }
+	is := func(other string) bool { return len(name) == len(other) && spells(name, other) }
+	return slices.ContainsFunc(reserved[:], begins) || slices.ContainsFunc(p.vouching, is)
 }
 
-func foldRune(c rune) rune { return rune(fold(byte(c))) }
+// folded is a name as spells wants it.
+func folded(name string) string {
+	b := []byte(name)
+	for i := range b {
+		b[i] = fold(b[i])
+	}
+	return string(b)
+}
 
 // spells tells whether a name begins with a prefix, whatever its case and its
 // separators.

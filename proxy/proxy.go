@@ -40,8 +40,8 @@ type Config struct {
 	Monitor bool
 	// ALBHeaders adds the pair of headers that an AWS load balancer would.
 	ALBHeaders bool
-	// Vouching are the headers by which a proxy in front of us signs people in, in
-	// ASCII: Dagster does not get them, for they are as good as a password here.
+	// Vouching are the headers by which a proxy in front of us signs people in:
+	// Dagster does not get them, for they are as good as a password here.
 	Vouching []string
 	// LoginURL is the path of the sign-in page, prefix included, that leads back
 	// to next.
@@ -64,6 +64,7 @@ type Config struct {
 // one of our own routes, and is safe for concurrent use.
 type Proxy struct {
 	Config
+	vouching  []string // folded
 	reader    *dagster.Reader
 	checks    []func(*visit) *refusal
 	transport *http.Transport
@@ -85,6 +86,9 @@ func New(c Config) (*Proxy, error) {
 		return nil, errors.New("proxy: no upstream")
 	}
 	p := &Proxy{Config: c, transport: c.Upstream.newTransport(), times: defaultTimes, patience: askTime}
+	for _, name := range c.Vouching {
+		p.vouching = append(p.vouching, folded(name))
+	}
 	p.room.Store(maxHeld)
 	p.takeTime = takeTime
 	p.reader = dagster.NewReader(p.ask)

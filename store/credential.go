@@ -100,6 +100,13 @@ func (t *Tx) InsertPendingSignIn(p *models.PendingSignIn) error {
 	return doing("insert pending sign-in", t.db.Create(p).Error)
 }
 
+// HasPendingSignIn tells whether a sign-in is there still.
+func (t *Tx) HasPendingSignIn(id string) (bool, error) {
+	var n int64
+	err := t.db.Model(&models.PendingSignIn{}).Where("id = ?", id).Count(&n).Error
+	return n > 0, doing("pending sign-in", err)
+}
+
 // DeletePendingSignIn removes one and tells how many that were: one or none.
 func (t *Tx) DeletePendingSignIn(id string) (n int64, err error) {
 	done := t.db.Where("id = ?", id).Delete(&models.PendingSignIn{})

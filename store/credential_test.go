@@ -441,11 +441,11 @@ func TestMoveIdentities(t *testing.T) {
 		change(t, s, func(tx *store.Tx) error { return tx.SaveIdentity(local) })
 		change(t, s, func(tx *store.Tx) error {
 			n, err := tx.MoveIdentities(people[0].user.ID, people[1].user.ID)
-			left, _ := tx.CountIdentities(people[0].user.ID)
-			now, _ := tx.CountIdentities(people[1].user.ID)
+			left, _ := tx.Identities(people[0].user.ID)
+			now, _ := tx.Identities(people[1].user.ID)
 			moved, _ := tx.IdentityByID(people[0].identity.ID)
-			if n != 1 || left != 1 || now != 2 || moved.UserID != people[1].user.ID {
-				t.Errorf("%d moved, %d left, %d now, %+v", n, left, now, moved)
+			if n != 1 || len(left) != 1 || len(now) != 2 || moved.UserID != people[1].user.ID {
+				t.Errorf("%d moved, %d left, %d now, %+v", n, len(left), len(now), moved)
 			}
 			return err
 		})

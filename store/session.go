@@ -92,6 +92,13 @@ func (t *Tx) DeleteSessionOf(userID, id string) error {
 	return doing("delete session", one(t.db.Where("id = ? AND user_id = ?", id, userID).Delete(&models.Session{})))
 }
 
+// HasSession tells whether a session is there still.
+func (t *Tx) HasSession(id string) (bool, error) {
+	var n int64
+	err := t.db.Model(&models.Session{}).Where("id = ?", id).Count(&n).Error
+	return n > 0, doing("session", err)
+}
+
 // ProveSession notes that the person of a session has proved again who they
 // are, or is [models.ErrNotFound].
 func (t *Tx) ProveSession(id string, at time.Time) error {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -28,9 +29,15 @@ func (s *Store) Users(ctx context.Context) (users []models.User, err error) {
 }
 
 // FindUsers lists the accounts that somebody at the command line may mean: by
-// id, by name, or by e-mail address in any case. None is an empty list.
+// id, by name, or by e-mail address in any case. Nobody is found by an address
+// that is only their name: at many providers people choose it themselves. None is
+// an empty list.
 func (s *Store) FindUsers(ctx context.Context, who string) (users []models.User, err error) {
-	err = s.read.WithContext(ctx).Where("id = ? OR name = ? OR lower(email) = lower(?)", who, who, who).
+	name := "name = ?"
+	if strings.Contains(who, "@") {
+		name = "lower(email) = lower(?)"
+	}
+	err = s.read.WithContext(ctx).Where("id = ? OR "+name, who, who).
 		Order("created_at DESC, id").Limit(listLimit).Find(&users).Error
 	return users, err
 }
@@ -120,10 +127,10 @@ func (t *Tx) IdentityByID(id string) (i models.Identity, err error) {
 	return i, err
 }
 
-// CountIdentities counts somebody's identities.
-func (t *Tx) CountIdentities(userID string) (n int64, err error) {
-	err = t.db.Model(&models.Identity{}).Where("user_id = ?", userID).Count(&n).Error
-	return n, doing("count identities", err)
+// Identities lists somebody's identities, locked until the change ends.
+func (t *Tx) Identities(userID string) (all []models.Identity, err error) {
+	err = locked(t.db).Where("user_id = ?", userID).Order("created_at, id").Find(&all).Error
+	return all, doing("identities", err)
 }
 
 // MoveIdentities gives all identities of one user to another, but for the one

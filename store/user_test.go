@@ -78,11 +78,13 @@ func TestListIsBounded(t *testing.T) {
 
 func TestFindUsers(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		people := signedIn(t, s, "ada", "grace")
+		people := signedIn(t, s, "ada", "grace", "grace@example.com", "boss@example.com")
 		for who, want := range map[string][]string{
 			people[0].user.ID:   {"ada"},
 			"ada":               {"ada"},
 			"Grace@Example.COM": {"grace"},
+			"grace@example.com": {"grace"}, // and not whoever calls themself so
+			"boss@example.com":  nil,
 			"ADA":               nil,
 			"%@example.com":     nil,
 			"example.com":       nil,

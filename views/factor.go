@@ -15,6 +15,11 @@ func (p Enrol) totpAddress() string {
 	return p.path("/auth/mfa/enrol/totp?next=" + url.QueryEscape(p.Next))
 }
 
+// loginAddress leads to the sign-in page, and keeps where to go on to.
+func (s Site) loginAddress(next string) string {
+	return s.path("/auth/login?next=" + url.QueryEscape(next))
+}
+
 // action is where the first code goes, below the prefix.
 func (p TOTPOffer) action() string {
 	if p.Halfway {

@@ -71,7 +71,7 @@ func secondFactorPage(p SecondFactor) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = elsewhere(p.path("/auth/login"), "Sign in as somebody else").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = elsewhere(p.loginAddress(p.Next), "Sign in as somebody else").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -174,7 +174,7 @@ func enrolPage(p Enrol) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = newPasskey(p.Site, "/auth/mfa/enrol/passkey", p.Next, p.PasskeyName).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = newPasskey(p.Site, "/auth/mfa/enrol/passkey", p.Next, p.PasskeyName, p.Ticket).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -183,7 +183,7 @@ func enrolPage(p Enrol) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = elsewhere(p.path("/auth/login"), "Sign in as somebody else").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = elsewhere(p.loginAddress(p.Next), "Sign in as somebody else").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -396,7 +396,7 @@ func passkeyWay(s Site, first bool, k passkey) templ.Component {
 }
 
 // newPasskey asks what a new passkey shall be called, and makes it.
-func newPasskey(s Site, at, next, name string) templ.Component {
+func newPasskey(s Site, at, next, name, ticket string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -442,7 +442,7 @@ func newPasskey(s Site, at, next, name string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = passkeyButton(s, passkey{Does: "enrol", At: at, Next: next, NameField: "passkey-name", Label: "Add a passkey"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = passkeyButton(s, passkey{Does: "enrol", At: at, Next: next, NameField: "passkey-name", Label: "Add a passkey", Ticket: ticket}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -3,6 +3,7 @@ package views
 import (
 	"cmp"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -84,7 +85,16 @@ type passkey struct {
 	Next      string
 	NameField string // id of the field with the name of a new one
 	Label     string
-	Main      bool // it is the page's main button
+	Ticket    string // shows that it began on our page; "" where none is asked for
+	Main      bool   // it is the page's main button
+}
+
+// begin is where it begins, below the prefix.
+func (k passkey) begin() string {
+	if k.Ticket == "" {
+		return k.At + "/begin"
+	}
+	return k.At + "/begin?ticket=" + url.QueryEscape(k.Ticket)
 }
 
 func (k passkey) variant() string { return variant(k.Main) }

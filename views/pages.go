@@ -137,6 +137,8 @@ type Factors struct {
 	Passkeys bool // passkeys work at this address
 	// PasskeyName is proposed for a new passkey, such as "Firefox on Linux".
 	PasskeyName string
+	// Ticket shows that a new passkey was begun on this page.
+	Ticket string
 }
 
 // Factor is one second factor.
@@ -210,6 +212,7 @@ type Enrol struct {
 	Next        string
 	Passkeys    bool   // passkeys work at this address
 	PasskeyName string // proposed, such as "Firefox on Linux"
+	Ticket      string // shows that a new passkey was begun on this page
 }
 
 // Component renders the page.

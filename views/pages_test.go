@@ -66,7 +66,7 @@ func TestPagesSay(t *testing.T) {
 		{"a recovery code says what it is", factor(nil), "details input[name=as]", "", "value", "recovery"},
 		{"a wrong recovery code", factor(views.Wrong{"recovery": "No."}), "details[open] #recovery-wrong", "Error: No.", "", ""},
 		{"passkey as a factor", factor(nil), "[data-passkey=factor]", "Use a passkey", "data-finish", "/auth/mfa/passkey"},
-		{"somebody else", factor(nil), "main a", "Sign in as somebody else", "href", "/auth/login"},
+		{"somebody else", factor(nil), "main a", "Sign in as somebody else", "href", "/auth/login?next=%2Fruns%3Fa%3Db"},
 		{"an app while signing in", views.Enrol{Next: "/runs?a=b"}.Component(), "a.btn", "Set up an app", "href", "/auth/mfa/enrol/totp?next=%2Fruns%3Fa%3Db"},
 		{"a passkey while signing in", views.Enrol{Passkeys: true}.Component(), "[data-passkey=enrol]", "Add a passkey", "data-begin", "/auth/mfa/enrol/passkey/begin"},
 		{"an offer comes back sealed", views.TOTPOffer{Sealed: "s"}.Component(), "form[action='/auth/account/totp'] input[name=sealed]", "", "value", "s"},
@@ -169,7 +169,7 @@ func directories() templ.Component {
 }
 
 func factor(w views.Wrong) templ.Component {
-	return views.SecondFactor{User: "Ada", Code: true, Passkey: true, Recovery: true, Wrong: w}.Component()
+	return views.SecondFactor{User: "Ada", Next: "/runs?a=b", Code: true, Passkey: true, Recovery: true, Wrong: w}.Component()
 }
 
 // odd has a name of a provider that no address should follow.

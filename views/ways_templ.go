@@ -280,7 +280,7 @@ func accountFactors(s Site, f Factors) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = newPasskey(s, "/auth/account/passkey", "", f.PasskeyName).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = newPasskey(s, "/auth/account/passkey", "", f.PasskeyName, f.Ticket).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

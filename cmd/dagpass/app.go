@@ -126,7 +126,7 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	if err != nil {
 		return err
 	}
-	pages := &handlers.Pages{Site: a.site, Log: a.log}
+	pages := &handlers.Pages{Site: a.site, LocalAccounts: a.cfg.PasswordLogin, Log: a.log}
 	door, err := a.newProxy(pages)
 	if err != nil {
 		return err

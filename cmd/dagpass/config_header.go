@@ -29,7 +29,7 @@ type HeaderConfig struct {
 
 func (c *Config) header() provider {
 	h := c.Header
-	p := provider{slot: "header", kind: "header", prefix: "HEADER_", issuer: h.Issuer, public: providers.Public(h.Issuer)}
+	p := provider{slot: "header", kind: "header", prefix: "HEADER_", issuer: providers.HeaderIssuer(h.Login, h.Issuer), public: providers.Public(h.Issuer)}
 	p.Label, p.AllowedEmails = h.Label, h.AllowedEmails
 	p.groups = h.Login != "plain" || h.Groups != ""
 	p.gate = newGate(p, h.AllowedDomains, nil, h.AllowedGroups)
@@ -59,6 +59,10 @@ func (l *loader) checkHeader(c *Config) {
 	_, err := providers.NewHeader(c.headerProvider())
 	for _, problem := range split(err) {
 		l.bad("%s%s", prefix, problem)
+	}
+	if own := c.site(c.listenPort()).Link("/auth"); c.Header.Issuer == own {
+		// Dagster gets these with every request: whoever reads them there could be anybody here.
+		l.bad("%sHEADER_ISSUER is what this Dagpass itself issues to Dagster", prefix)
 	}
 }
 

@@ -300,6 +300,10 @@ func TestConfigRefuses(t *testing.T) {
 		{"plain headers from almost anywhere", []string{"DAGPASS_HEADER_LOGIN=plain", "DAGPASS_HEADER_USER=X-User", "DAGPASS_HEADER_FROM=0.0.0.0/0,x"}, []string{
 			`DAGPASS_HEADER_FROM: "x" is not an address or a network such as 10.0.0.0/8`, "DAGPASS_HEADER_FROM: 0.0.0.0/0 is too wide; name the proxy's addresses",
 		}},
+		{"what we say ourselves", []string{
+			"DAGPASS_HEADER_LOGIN=dagpass", "DAGPASS_HEADER_ISSUER=https://dagster.example.com/d/auth", "DAGPASS_HEADER_AUDIENCE=dagster",
+			"DAGPASS_PUBLIC_URL=https://Dagster.example.com:443/d/", "DAGPASS_UPSTREAM=http://127.0.0.1:3001/d", "DAGPASS_SECRET_KEY=" + aKey,
+		}, []string{"DAGPASS_HEADER_ISSUER is what this Dagpass itself issues to Dagster"}},
 		{"groups of a directory and a proxy", ldap(cloudflare("DAGPASS_POLICY=grants: [{ group: data, role: viewer }]")...), []string{
 			`DAGPASS_POLICY: grant 1: group "data" must name its slot, for several providers send groups: ldap, header`,
 		}},

@@ -54,6 +54,12 @@ func TestPolicyCheck(t *testing.T) {
 			[]string{"every rule of the policy can be reached"},
 		},
 		{
+			"nor does one behind IAP", []string{
+				"DAGPASS_HEADER_LOGIN=iap", "DAGPASS_HEADER_AUDIENCE=/projects/1/x",
+				"DAGPASS_POLICY=grants: [{domain: corp.com, role: viewer}, {email: a@corp.com, role: viewer}]",
+			}, exitDone, []string{"every rule of the policy can be reached"},
+		},
+		{
 			"at a company's own provider it does", okta("DAGPASS_POLICY=grants: [{domain: corp.com, role: viewer}, {email: a@corp.com, role: viewer}]"), exitFailed,
 			[]string{"dagpass: the policy has unreachable rules:", "  - grant 2 gives nobody anything: whomever it matches has as much by grant 1"},
 		},

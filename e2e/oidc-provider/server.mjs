@@ -26,6 +26,7 @@ const provider = new Provider(config.issuer, {
     // Plain http is for loopback, which counts as native.
     application_type: 'native',
     token_endpoint_auth_method: 'client_secret_basic',
+    require_auth_time: true,
   }],
   claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
   cookies: { keys: ['for the end-to-end tests alone'] },
@@ -33,5 +34,12 @@ const provider = new Provider(config.issuer, {
   pkce: { required: () => true },
   findAccount: (_ctx, id) => account(id),
 });
+
+// Whose name begins with "early-" has signed in here an hour ago.
+const finished = provider.interactionFinished;
+provider.interactionFinished = function (req, res, result, ...rest) {
+  if (result.login?.accountId?.startsWith('early-')) result.login.ts = Math.floor(Date.now() / 1000) - 3600;
+  return finished.call(this, req, res, result, ...rest);
+};
 
 provider.listen(Number(config.port), '127.0.0.1');

@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
 
@@ -73,6 +75,9 @@ func (p *Page) Tab() *Page {
 	p.t.Helper()
 	return open(p.t, p.ctx)
 }
+
+// For has another test fail, such as a part of the one that opened the page.
+func (p *Page) For(t testing.TB) *Page { return &Page{t, p.ctx} }
 
 // The tab lives as long as the context of the first action on it: that one
 // must not have a time limit.
@@ -189,11 +194,63 @@ func (p *Page) SocketMessages() func() []string {
 // Dark asks pages to show themselves as they do at night.
 func (p *Page) Dark() {
 	p.t.Helper()
-	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
-	}); err != nil {
-		p.t.Fatalf("dark: %v", err)
+	p.scheme("dark")
+}
+
+// Light ends Dark.
+func (p *Page) Light() {
+	p.t.Helper()
+	p.scheme("light")
+}
+
+func (p *Page) scheme(name string) {
+	p.t.Helper()
+	command(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+	})
+}
+
+// An Authenticator makes passkeys and proves them: a telephone that always says
+// yes. It belongs to one page.
+type Authenticator struct {
+	page *Page
+	id   webauthn.AuthenticatorID
+}
+
+// Authenticator gives the page's device one that verifies its owner (CTAP2,
+// WebDriver's virtual authenticator, WebAuthn §11).
+func (p *Page) Authenticator() *Authenticator {
+	p.t.Helper()
+	command(p, webauthn.Enable, webauthn.EnableParams{})
+	made := command(p, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+	}})
+	return &Authenticator{p, made.AuthenticatorID}
+}
+
+// Lies has it answer with a signature that is none, or without having verified
+// its owner; with neither it is honest again.
+func (a *Authenticator) Lies(signature, unverified bool) {
+	a.page.t.Helper()
+	command(a.page, webauthn.SetResponseOverrideBits, webauthn.SetResponseOverrideBitsParams{
+		AuthenticatorID: a.id, IsBogusSignature: &signature, IsBadUV: &unverified,
+	})
+}
+
+// Passkeys tells how many it holds.
+func (a *Authenticator) Passkeys() int {
+	a.page.t.Helper()
+	return len(command(a.page, webauthn.GetCredentials, webauthn.GetCredentialsParams{AuthenticatorID: a.id}).Credentials)
+}
+
+func command[P, R any](p *Page, c cdp.Command[P, R], params P) R {
+	p.t.Helper()
+	result, err := chromedp.Call(p.ctx, c, params)
+	if err != nil {
+		p.t.Fatalf("%s: %v", c.Method, err)
 	}
+	return result
 }
 
 // Screenshot writes a picture to e2e/out/NAME.png.

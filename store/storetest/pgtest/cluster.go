@@ -35,7 +35,22 @@ wait $server; status=$?
 rm -rf "$dir"
 exit $status`
 
-func start() (*cluster, error) {
+// starts is how often a start is tried: another program may take the port that
+// was free a moment ago.
+const starts = 4
+
+var errEnded = errors.New("PostgreSQL ended while starting")
+
+func start() (c *cluster, err error) {
+	for range starts {
+		if c, err = startOnce(); !errors.Is(err, errEnded) {
+			return c, err
+		}
+	}
+	return nil, err
+}
+
+func startOnce() (*cluster, error) {
 	c, err := prepare()
 	if err != nil {
 		return nil, err
@@ -43,10 +58,13 @@ func start() (*cluster, error) {
 	if err := c.initdb(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
+	if c.port, err = freePort(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(c.dir))
+	}
 	if err := c.run(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
-	return c, c.awaitReady(20 * time.Second)
+	return c, c.awaitReady(time.Minute)
 }
 
 func prepare() (*cluster, error) {
@@ -67,8 +85,7 @@ func prepare() (*cluster, error) {
 			return nil, err
 		}
 	}
-	port, err := freePort()
-	return &cluster{dir: dir, bin: bin, password: rand.Text(), port: port, credential: credential}, err
+	return &cluster{dir: dir, bin: bin, password: rand.Text(), credential: credential}, nil
 }
 
 // binaries returns the folder of the newest installed server: Debian keeps
@@ -159,7 +176,7 @@ func (c *cluster) awaitReady(limit time.Duration) error {
 		}
 		select {
 		case exit := <-c.exited:
-			return fmt.Errorf("PostgreSQL ended while starting: %w", exit)
+			return fmt.Errorf("%w: %w", errEnded, exit)
 		case <-ctx.Done():
 			return fmt.Errorf("PostgreSQL not ready after %s: %w", limit, err)
 		case <-time.After(20 * time.Millisecond):
