@@ -200,7 +200,14 @@ func (s *Service) RevokeSession(ctx context.Context, id string) error {
 	if err := s.mayAdminister(ctx); err != nil {
 		return err
 	}
-	_, err := s.revoke(ctx, models.Target{Kind: "session", ID: id}, func(tx *store.Tx) (int64, error) {
+	session, _, _, err := s.Store.Session(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.mayChange(ctx, session.UserID); err != nil {
+		return err
+	}
+	_, err = s.revoke(ctx, models.Target{Kind: "session", ID: id}, func(tx *store.Tx) (int64, error) {
 		n, err := tx.DeleteSession(id)
 		if err == nil && n == 0 {
 			err = models.ErrNotFound
