@@ -366,9 +366,9 @@ func TestAuditList(t *testing.T) {
 // Who has two accounts of one name to choose from is asked which.
 func TestAuditListOfANameThatTwoHave(t *testing.T) {
 	o := operator{t, []string{"DAGPASS_DATABASE_URL=" + storetest.SQLiteURL(t)}}
-	o.must("", "user", "add", "ann", "--name", "Ann")
-	o.must("", "user", "add", "bob", "--name", "Ann")
-	if status, _, said := o.run("", "audit", "list", "--person", "Ann"); status != exitFailed || !strings.HasSuffix(said, `2 accounts are called "Ann"; name one by its id (dagpass user list)`+"\n") {
+	o.must("", "user", "add", "ann", "--name", "Eve")
+	o.must("", "user", "add", "bob", "--name", "Eve")
+	if status, _, said := o.run("", "audit", "list", "--person", "Eve"); status != exitFailed || !strings.HasSuffix(said, `2 accounts are called "Eve"; name one by its id (dagpass user list)`+"\n") {
 		t.Errorf("%d %s", status, said)
 	}
 }
