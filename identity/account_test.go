@@ -267,6 +267,12 @@ func TestNamesAreNoIDs(t *testing.T) {
 	}
 }
 
+func TestPromisedCost(t *testing.T) {
+	if got := identity.PromisedCost(); got != "$argon2id$v=19$m=19456,t=2,p=1" {
+		t.Error(got)
+	}
+}
+
 // A hash of former cost, or sealed with a former key, is made anew by the
 // sign-in that proves its password, and nothing else changes.
 func TestHashIsUpgraded(t *testing.T) {
@@ -284,7 +290,7 @@ func TestHashIsUpgraded(t *testing.T) {
 		}
 		w.enter("ada")
 		after, _ := w.Store.CredentialOf(ctx, user.ID)
-		if w.CostOf(before) != "$argon2id$v=19$m=64,t=1,p=1" || w.CostOf(after) != "$argon2id$v=19$m=19456,t=2,p=1" || !after.ChangedAt.Equal(before.ChangedAt) {
+		if w.CostOf(before) != "$argon2id$v=19$m=64,t=1,p=1" || w.CostOf(after) != "$argon2id$v=19$m=128,t=2,p=1" || !after.ChangedAt.Equal(before.ChangedAt) {
 			w.t.Errorf("%s became %s", w.CostOf(before), w.CostOf(after))
 		}
 		w.enter("ada")
