@@ -165,21 +165,10 @@ func (s *Server) exportAudit(c echo.Context) error {
 	return models.ErrNotFound
 }
 
-// trailColumns are those of the trail as a table, as the command line writes it
-// too.
-var trailColumns = []string{
-	"seq", "time", "event", "outcome", "reason", "actor_kind", "actor_id", "actor_name", "on_behalf_of", "client_ip", "user_agent",
-	"request_id", "session", "provider", "target_kind", "target_id", "location", "operation", "permission", "rule", "run_id", "count", "id", "hash",
-}
-
+// auditTable sends the trail as a table, as the command line writes it too.
 func (s *Server) auditTable(c echo.Context, f models.Filter) error {
-	return s.table(c, "audit", trailColumns, func(row func(...string) error) error {
-		return s.Identity.ExportEvents(c.Request().Context(), f, func(r models.Record) error {
-			e, t := r.Event, target(r.Event)
-			return row(strconv.FormatInt(r.Seq, 10), instant(&e.Time), e.Event, e.Outcome, e.Reason, e.Actor.Kind, e.Actor.ID,
-				e.Actor.Name, e.OnBehalfOf, e.ClientIP, e.UserAgent, e.RequestID, e.Session, e.Provider, t.Kind, t.ID, t.Location,
-				e.Operation, e.Permission, e.Rule, e.RunID, strconv.Itoa(max(1, e.Count)), e.ID, r.Hash)
-		})
+	return s.table(c, "audit", models.RecordColumns(), func(row func(...string) error) error {
+		return s.Identity.ExportEvents(c.Request().Context(), f, func(r models.Record) error { return row(r.Cells()...) })
 	})
 }
 
@@ -194,19 +183,11 @@ func (s *Server) auditLines(c echo.Context, f models.Filter) error {
 	})
 }
 
-// target is what an event was done to; zero for nothing.
-func target(e models.Event) models.Target {
-	if e.Target == nil {
-		return models.Target{}
-	}
-	return *e.Target
-}
-
 // eventLines are events as a page shows them.
 func (s *Server) eventLines(c echo.Context, records []models.Record) ([]views.ConsoleEvent, error) {
 	var ids []string
 	for _, r := range records {
-		if t := target(r.Event); t.Kind == "user" {
+		if t := r.Event.DoneTo(); t.Kind == "user" {
 			ids = append(ids, t.ID)
 		}
 	}
@@ -220,7 +201,7 @@ func (s *Server) eventLines(c echo.Context, records []models.Record) ([]views.Co
 
 // eventLine is one, with the names that people have now.
 func eventLine(r models.Record, names map[string]string) views.ConsoleEvent {
-	e, t := r.Event, target(r.Event)
+	e, t := r.Event, r.Event.DoneTo()
 	v := views.ConsoleEvent{
 		Seq: r.Seq, Time: e.Time, Event: e.Event, Outcome: e.Outcome, Reason: e.Reason, Actor: cmp.Or(e.Actor.Name, e.Actor.ID, e.Actor.Kind),
 		Target: worded(t.Kind, t.ID), Count: e.Count, Details: facts(r),
@@ -239,7 +220,7 @@ func eventLine(r models.Record, names map[string]string) views.ConsoleEvent {
 
 // facts are all that an event says, in the order of its JSON.
 func facts(r models.Record) (all []views.ConsoleFact) {
-	e, t := r.Event, target(r.Event)
+	e, t := r.Event, r.Event.DoneTo()
 	for _, f := range []views.ConsoleFact{
 		{Name: "Event", Value: e.Event},
 		{Name: "Outcome", Value: e.Outcome},

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -132,15 +131,7 @@ func (s *Server) exportPeople(c echo.Context) error {
 	return s.table(c, "people", columns, func(row func(...string) error) error {
 		return s.Identity.ExportPeople(c.Request().Context(), peopleQuery(peopleFilter(c)), func(l identity.PersonLine) error {
 			return row(l.User.ID, l.User.Name, l.User.Email, l.Username, strings.Join(l.Slots, " "), string(l.Role), string(l.User.Role),
-				strconv.Itoa(l.Factors), strconv.Itoa(l.Sessions), instant(&l.User.CreatedAt), instant(&l.LastSeen), instant(l.User.DisabledAt))
+				strconv.Itoa(l.Factors), strconv.Itoa(l.Sessions), models.Instant(&l.User.CreatedAt), models.Instant(&l.LastSeen), models.Instant(l.User.DisabledAt))
 		})
 	})
-}
-
-// instant is a time as a file has it (RFC 3339, UTC); empty for none.
-func instant(t *time.Time) string {
-	if t == nil || t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }

@@ -2,12 +2,9 @@ package handlers
 
 import (
 	"bufio"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -48,33 +45,13 @@ func (s *Server) download(c echo.Context, name, media string, fill func(io.Write
 	return err
 }
 
-// table sends rows for a spreadsheet (RFC 4180).
+// table sends rows for a spreadsheet.
 func (s *Server) table(c echo.Context, name string, columns []string, fill func(row func(...string) error) error) error {
 	return s.download(c, name+".csv", "text/csv; charset=utf-8", func(to io.Writer) error {
-		w := csv.NewWriter(to)
-		w.UseCRLF = true
-		row := func(cells ...string) error {
-			for i := range cells {
-				cells[i] = cell(cells[i])
-			}
-			return w.Write(cells)
-		}
-		if err := row(columns...); err != nil {
+		t := models.NewTable(to, columns)
+		if err := fill(t.Row); err != nil {
 			return err
 		}
-		if err := fill(row); err != nil {
-			return err
-		}
-		w.Flush()
-		return w.Error()
+		return t.End()
 	})
-}
-
-// cell is a text that no spreadsheet takes for a formula: a stranger may have
-// chosen it.
-func cell(text string) string {
-	if first, size := utf8.DecodeRuneInString(text); size > 0 && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
-		return "'" + text
-	}
-	return text
 }

@@ -67,21 +67,34 @@ type Server struct {
 	echo *echo.Echo
 }
 
-// New puts the routes together: the whole site on one screen.
+// New puts the routes together.
 func New(c Config) *Server {
 	s := &Server{Config: c, site: c.Pages.Site, echo: echo.New()}
-	e := s.echo
-	e.HTTPErrorHandler = s.answerError
-	e.Pre(s.request, s.recover, s.path, s.host) // in this order: each relies on the one before
+	s.echo.HTTPErrorHandler = s.answerError
+	s.echo.Pre(s.request, s.recover, s.path, s.host) // in this order: each relies on the one before
+	s.openRoutes()
+	s.signInRoutes()
+	s.halfwayRoutes()
+	s.personRoutes()
+	s.adminRoutes()
+	s.nothingElse() // the last one: each group brings an answer of its own for what it has not
+	s.echo.Any("/*", s.dagster, s.claimed, s.recognise)
+	return s
+}
 
-	open := s.group() // answers anybody, knows nobody
+// openRoutes answer anybody and know nobody.
+func (s *Server) openRoutes() {
+	open := s.group()
 	s.get(open, "/health", s.health)
 	s.get(open, "/metrics", s.metrics)
 	s.get(open, "/providers", s.providers)
 	s.get(open, "/assets/*", s.asset)
 	s.get(open, "/.well-known/jwks.json", s.jwks)
 	s.get(open, "/.well-known/openid-configuration", s.discovery)
+}
 
+// signInRoutes lead in and out; what is local is not in OAuth-only mode.
+func (s *Server) signInRoutes() {
 	known := s.group(s.sameOrigin, s.recognise)
 	s.get(known, "/login", s.login)
 	known.GET("/start/:slot", s.start)
@@ -92,14 +105,17 @@ func New(c Config) *Server {
 	s.get(known, "/logout", s.signOutPage)
 	s.post(known, "/logout", s.signOut)
 
-	local := s.group(s.local, s.sameOrigin, s.recognise) // not in OAuth-only mode
+	local := s.group(s.local, s.sameOrigin, s.recognise)
 	s.post(local, "/login", s.signInPassword)
 	s.get(local, "/setup", s.setup)
 	s.post(local, "/setup", s.claim)
 	s.json(local, "/passkey/begin", s.beginPasskey)
 	s.json(local, "/passkey", s.signInPasskey)
+}
 
-	halfway := s.group(s.sameOrigin, s.recognise, s.pending) // has proved the first factor
+// halfwayRoutes are for who has proved the first factor.
+func (s *Server) halfwayRoutes() {
+	halfway := s.group(s.sameOrigin, s.recognise, s.pending)
 	s.json(halfway, "/mfa/passkey/begin", s.beginFactor)
 	s.json(halfway, "/mfa/passkey", s.finishWithPasskey)
 	s.json(halfway, "/mfa/enrol/passkey/begin", s.offerPasskey)
@@ -111,7 +127,11 @@ func New(c Config) *Server {
 	s.get(halfwayHere, "/mfa/enrol", s.enrol)
 	s.get(halfwayHere, "/mfa/enrol/totp", s.offerTOTP)
 	s.post(halfwayHere, "/mfa/enrol/totp", s.addTOTP)
+}
 
+// personRoutes are for who is signed in: what scripts of ours ask for, and what
+// is done by hand. A new page or form belongs with the latter.
+func (s *Server) personRoutes() {
 	person := s.group(s.sameOrigin, s.recognise, s.signedIn)
 	s.get(person, "/me", s.me)
 	s.post(person, "/activity", s.activity)
@@ -135,7 +155,10 @@ func New(c Config) *Server {
 	s.post(here, "/account/link/:slot", s.linkProvider)
 	s.post(here, "/account/unlink", s.unlink)
 	s.post(s.group(s.local, s.sameOrigin, s.recognise, s.signedIn, s.byHand), "/account/password", s.changePassword)
+}
 
+// adminRoutes are the console.
+func (s *Server) adminRoutes() {
 	admin := s.group(s.sameOrigin, s.recognise, s.signedIn, s.byHand, s.administer)
 	s.get(admin, "/admin", s.overview)
 	s.get(admin, "/admin/people", s.people)
@@ -157,13 +180,15 @@ func New(c Config) *Server {
 	files := s.group(s.recognise, s.signedIn, s.administer, s.fromHere) // recorded: they answer no HEAD
 	files.GET("/admin/people/export", s.exportPeople)
 	files.GET("/admin/audit/export", s.exportAudit)
+}
 
+// nothingElse below /auth is there, or ever reaches Dagster.
+func (s *Server) nothingElse() {
+	open := s.group()
 	for _, path := range []string{"", "/*"} { // nothing else below /auth is there, or ever reaches Dagster
 		open.Any(path, s.notFound)
 		open.RouteNotFound(path, s.notFound) // any method that Any does not know
 	}
-	e.Any("/*", s.dagster, s.claimed, s.recognise)
-	return s
 }
 
 // group is a part of our own routes behind its gates, in their order.

@@ -232,7 +232,7 @@ func printRecords(w io.Writer, records []models.Record, asJSON bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SEQ\tTIME\tEVENT\tOUTCOME\tREASON\tWHO\tOPERATION\tTARGET\tLOCATION\tRUN\tADDRESS")
 	for _, r := range records {
-		e, target := r.Event, targetOf(r.Event)
+		e, target := r.Event, r.Event.DoneTo()
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Seq, e.Time.UTC().Format("2006-01-02 15:04:05Z"), e.Event, times(e),
 			plain(e.Reason), quoted(cmp.Or(e.Actor.Name, e.Actor.ID)), plain(e.Operation), plain(strings.TrimPrefix(target.Kind+":"+target.ID, ":")),
 			plain(target.Location), plain(e.RunID), plain(e.ClientIP))
@@ -247,13 +247,6 @@ func times(e models.Event) string {
 		return fmt.Sprintf("%s ×%d", e.Outcome, e.Count)
 	}
 	return e.Outcome
-}
-
-func targetOf(e models.Event) models.Target {
-	if e.Target == nil {
-		return models.Target{}
-	}
-	return *e.Target
 }
 
 var harmless = regexp.MustCompile(`^[A-Za-z0-9_.:@*/-]+$`)

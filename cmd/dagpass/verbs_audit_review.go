@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/dagpass/dagpass/identity"
+	"github.com/dagpass/dagpass/models"
 )
 
 type auditAccessReviewVerb struct {
@@ -90,16 +91,16 @@ var reviewColumns = []string{
 }
 
 func reviewCSV(w io.Writer, e explainer) (write func(identity.Reviewed) error, done func() error) {
-	rows := newCSV(w, reviewColumns)
+	rows := models.NewTable(w, reviewColumns)
 	write = func(r identity.Reviewed) error {
 		for _, way := range waysOf(r) {
-			if err := rows.write(e.reviewRow(r, way)); err != nil {
+			if err := rows.Row(e.reviewRow(r, way)...); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return write, rows.done
+	return write, rows.End
 }
 
 // waysOf are a person's ways in, or one that is none.
@@ -112,8 +113,8 @@ func waysOf(r identity.Reviewed) []identity.ReviewedWay {
 
 func (e explainer) reviewRow(r identity.Reviewed, way identity.ReviewedWay) []string {
 	return []string{
-		r.ID, r.Name, r.Email, instant(&r.CreatedAt), instant(r.DisabledAt), instant(r.LastSignIn), string(r.Assigned), instant(r.AssignedAt), r.AssignedBy, factorWords(r),
-		way.Slot, way.Issuer, way.Subject, instant(way.SignedInAt), yes(way.Enters), string(way.Role), strings.Join(e.ruleWords(way), "; "), locationWords(way),
+		r.ID, r.Name, r.Email, models.Instant(&r.CreatedAt), models.Instant(r.DisabledAt), models.Instant(r.LastSignIn), string(r.Assigned), models.Instant(r.AssignedAt), r.AssignedBy, factorWords(r),
+		way.Slot, way.Issuer, way.Subject, models.Instant(way.SignedInAt), yes(way.Enters), string(way.Role), strings.Join(e.ruleWords(way), "; "), locationWords(way),
 	}
 }
 
