@@ -301,7 +301,7 @@ func TestTrimNeeded(t *testing.T) {
 // TestListed holds what is trimmed in lists against the roles: a permission
 // that a person can have and Dagster does not list is one of ours.
 func TestListed(t *testing.T) {
-	ours := "administer download_debug graphiql read read_logs read_notebook show_instance_config unclassified_mutation"
+	ours := "administer audit download_debug graphiql read read_logs read_notebook show_instance_config unclassified_mutation"
 	var rest []string
 	for _, name := range policy.BuiltIn(policy.Admin).Names() {
 		if !listed.Has(policy.Permission(name)) {

@@ -19,8 +19,8 @@ const (
 )
 
 // Events lists up to limit events, the newest first, of those before event
-// number before; zero begins at the end. It is for admins and the operator, and
-// every page is an event itself (audit.read).
+// number before; zero begins at the end. It is for auditors, admins and the
+// operator, and every page is an event itself (audit.read).
 func (s *Service) Events(ctx context.Context, f models.Filter, before int64, limit int) ([]models.Record, error) {
 	if err := s.mayAudit(ctx); err != nil {
 		return nil, err
@@ -32,13 +32,17 @@ func (s *Service) Events(ctx context.Context, f models.Filter, before int64, lim
 	return records, s.Record(ctx, audited(ctx, "audit.read", f.String()))
 }
 
-// mayAudit is the law of reading the trail: admins and the operator do.
+// ErrNotAuditor is the refusal of whoever may not read the trail.
+var ErrNotAuditor = models.NewError(models.KindForbidden, "not_allowed", "You may not do this: it takes the permission audit.")
+
+// mayAudit is the law of reading the trail: whoever holds the permission audit,
+// as admins do, and the operator.
 func (s *Service) mayAudit(ctx context.Context) error {
 	p := models.PrincipalOf(ctx)
-	if models.IsOperator(ctx) || p != nil && p.Access.Permissions.Has(policy.Administer) {
+	if models.IsOperator(ctx) || p != nil && p.Access.Permissions.Has(policy.Audit) {
 		return nil
 	}
-	return ErrNotAdmin
+	return ErrNotAuditor
 }
 
 // audited is the event of somebody who looks at the trail. Listing it again and
@@ -97,8 +101,8 @@ func (s *Service) eachRecord(ctx context.Context, f models.Filter, to int64, fn 
 
 // RunTrail is everything about a run, the oldest first: what names it, what was
 // done to it, and what else the same requests did, which is how a launch is
-// found that had no run yet. It is for admins and the operator, and is recorded
-// (audit.read).
+// found that had no run yet. It is for auditors, admins and the operator, and is
+// recorded (audit.read).
 func (s *Service) RunTrail(ctx context.Context, runID string) ([]models.Record, error) {
 	if err := s.mayAudit(ctx); err != nil {
 		return nil, err

@@ -36,20 +36,24 @@ func (w *world) reading() map[string]func(ctx context.Context) error {
 	}
 }
 
-// Admins and the operator read the trail, nobody else does, and whoever does is
-// in it.
+// Who holds the permission audit reads the trail, as admins and the operator do;
+// nobody else does, and whoever does is in it.
 func TestWhoReadsTheTrail(t *testing.T) {
 	each(t, func(w *world) {
 		_, admin := w.signIn(providertest.Ada)
 		_, viewer := w.signIn(providertest.Violet)
+		user := w.account("audrey", "")
+		auditor := &models.Principal{User: user, Access: policy.Access{Permissions: policy.Permissions{policy.Audit: {}}}}
+		clerk := &models.Principal{User: user, Access: policy.Access{Permissions: policy.BuiltIn(policy.Admin)}}
+		delete(clerk.Access.Permissions, policy.Audit)
 		for name, read := range w.reading() {
-			for _, who := range []context.Context{ctx, models.WithPrincipal(ctx, viewer)} {
+			for _, who := range []context.Context{ctx, as(viewer), as(clerk)} {
 				before := len(w.events())
 				if err := read(who); !errors.Is(err, identity.ErrNotAdmin) || len(w.events()) != before {
 					w.t.Errorf("%s: %v", name, err)
 				}
 			}
-			for _, who := range []context.Context{operator, models.WithPrincipal(ctx, admin)} {
+			for _, who := range []context.Context{operator, as(admin), as(auditor)} {
 				if err := read(who); err != nil {
 					w.t.Errorf("%s: %v", name, err)
 				}

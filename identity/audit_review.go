@@ -51,8 +51,8 @@ type ReviewedWay struct {
 const usersAtOnce = 200
 
 // AccessReview hands over everybody with what they have, why and since when, the
-// oldest account first. It is for admins and the operator, and is recorded
-// (audit.review). An error of fn ends it.
+// oldest account first. It is for auditors, admins and the operator, and is
+// recorded (audit.review). An error of fn ends it.
 func (s *Service) AccessReview(ctx context.Context, fn func(Reviewed) error) error {
 	if err := s.mayAudit(ctx); err != nil {
 		return err

@@ -76,7 +76,7 @@ func (p *Policy) checkMFA() (problems []error) {
 	for _, perm := range p.mfa.StepUp {
 		if !known(perm) {
 			bad("step_up: %q is not a permission", perm)
-		} else if reading.Has(perm) {
+		} else if reading.Has(perm) || perm == Audit {
 			bad("step_up: %q only reads, and what is read is never confirmed", perm)
 		}
 	}

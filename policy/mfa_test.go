@@ -118,6 +118,7 @@ func TestMFARefuses(t *testing.T) {
 		"roles: { idle: {} }\nmfa: { roles: [idle] }": {`mfa: role "idle" has no permissions, so everybody would have all of it`},
 		"mfa: { step_up: [wipe_asset] }":              {`mfa: step_up: "wipe_asset" is not a permission`},
 		"mfa: { step_up: [admin] }":                   {`mfa: step_up: "admin" is not a permission`},
+		"mfa: { step_up: [audit] }":                   {`mfa: step_up: "audit" only reads, and what is read is never confirmed`},
 		"mfa: { step_up: [read, read_logs] }": {
 			`mfa: step_up: "read" only reads, and what is read is never confirmed`,
 			`mfa: step_up: "read_logs" only reads, and what is read is never confirmed`,

@@ -24,8 +24,11 @@ const (
 	// UnclassifiedMutation runs a mutation that Dagpass does not know, such as
 	// one of a Dagster newer than it.
 	UnclassifiedMutation Permission = "unclassified_mutation"
-	// Administer opens the console: access, settings, the audit trail.
+	// Administer opens the console: access, settings, other people.
 	Administer Permission = "administer"
+	// Audit reads the audit trail, its exports and what the console shows to
+	// auditors, and changes nothing. A role of the policy file can have it.
+	Audit Permission = "audit"
 
 	LaunchPipelineExecution   Permission = "launch_pipeline_execution"
 	LaunchPipelineReexecution Permission = "launch_pipeline_reexecution"
@@ -79,7 +82,7 @@ var ladder = []struct {
 		WipeAssets, ReportRunlessAssetEvents, EditDynamicPartitions, ToggleAutoMaterialize,
 		EditConcurrencyLimit, RefreshComponentState,
 	}},
-	{Admin, []Permission{Administer, UnclassifiedMutation, EditAppManagedComponents}},
+	{Admin, []Permission{Administer, Audit, UnclassifiedMutation, EditAppManagedComponents}},
 }
 
 // reserved may be held through a built-in role only: the file cannot hand

@@ -276,6 +276,9 @@ func TestLadder(t *testing.T) {
 		if holds.Has(policy.Administer) != (role == policy.Admin) {
 			t.Errorf("%s administers: %v", role, holds.Has(policy.Administer))
 		}
+		if holds.Has(policy.Audit) != (role == policy.Admin) {
+			t.Errorf("%s reads the audit trail: %v", role, holds.Has(policy.Audit))
+		}
 		below = holds
 	}
 	if got := policy.BuiltIn("no such role"); len(got) != 0 {

@@ -33,7 +33,7 @@ grants:
 // everywhereOnly are the permissions that no location can hold.
 var everywhereOnly = []policy.Permission{
 	policy.GraphiQL, policy.ReloadWorkspace, policy.ToggleAutoMaterialize,
-	policy.EditConcurrencyLimit, policy.Administer, policy.UnclassifiedMutation,
+	policy.EditConcurrencyLimit, policy.Administer, policy.Audit, policy.UnclassifiedMutation,
 }
 
 func member(t *testing.T, groups ...string) policy.Access {
@@ -243,4 +243,20 @@ func FuzzPattern(f *testing.F) {
 			t.Errorf("%q, %q: %v", pattern, location, got)
 		}
 	})
+}
+
+// A role of the file can have the audit trail, in the whole deployment alone.
+func TestAuditor(t *testing.T) {
+	p := mustNew(t, options(`
+roles: { auditor: { extends: viewer, allow: [audit] } }
+grants:
+  - { slot: okta, group: audit, role: auditor }
+  - { slot: okta, group: nowhere, role: auditor, locations: ["*"] }
+`))
+	for group, want := range map[string]bool{"audit": true, "nowhere": false} {
+		a := p.Access(inGroups("okta", "a@b.c", group))
+		if got := policy.Decide(a, everywhere(policy.Audit)).Allowed; got != want || a.Anywhere(policy.Audit) != want || a.Role != policy.Viewer {
+			t.Errorf("%s: %v, role %q", group, got, a.Role)
+		}
+	}
 }

@@ -237,6 +237,7 @@ var permissionTexts = map[string]string{
 	"graphiql":                     "Use the GraphQL console",
 	"unclassified_mutation":        "Run mutations that Dagpass does not know",
 	"administer":                   "Use this console",
+	"audit":                        "Read the audit trail",
 	"launch_pipeline_execution":    "Launch runs",
 	"launch_pipeline_reexecution":  "Launch runs again",
 	"terminate_pipeline_execution": "Stop runs",

@@ -233,7 +233,7 @@ func assigned() []views.ConsolePersonLine {
 
 func consolePermissions() []views.ConsolePermission {
 	var all []views.ConsolePermission
-	for _, name := range append(permissions(), "delete_pipeline_run", "wipe_assets", "edit_concurrency_limit", "administer", "unclassified_mutation") {
+	for _, name := range append(permissions(), "delete_pipeline_run", "wipe_assets", "edit_concurrency_limit", "administer", "audit", "unclassified_mutation") {
 		all = append(all, views.ConsolePermission{Name: name, Located: strings.Contains(name, "_") && name != "read_logs" && name != "edit_concurrency_limit" && name != "unclassified_mutation"})
 	}
 	return all
