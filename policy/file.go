@@ -26,6 +26,9 @@ type Options struct {
 	// GroupSlots are those that can send groups. With two or more of them a
 	// grant by group must name its slot.
 	GroupSlots []string
+	// Grants are those kept in the database, each with its id. One that the file's
+	// would be refused for gives nothing and is [Policy.Broken]; it stops nobody.
+	Grants []Grant
 }
 
 type file struct {
@@ -49,16 +52,20 @@ func New(o Options) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{roles: builtInRoles(), adminEmails: folded(o.AdminEmails), defaultRole: o.DefaultRole, mfa: f.MFA}
+	p := &Policy{
+		roles: builtInRoles(), adminEmails: folded(o.AdminEmails), defaultRole: o.DefaultRole, mfa: f.MFA,
+		slots: o.Slots, groupSlots: o.GroupSlots,
+	}
 	problems := p.defineRoles(f.Roles)
 	for i, g := range f.Grants {
-		problems = append(problems, p.checkGrant(i, g, o)...)
+		problems = append(problems, named(fileGrant(i), p.Check(g))...)
 		p.grants = append(p.grants, g)
 	}
 	problems = append(problems, p.checkMFA()...)
 	if err := errors.Join(append(problems, p.checkDefaultRole())...); err != nil {
 		return nil, err
 	}
+	p.add(o.Grants)
 	return p, nil
 }
 
@@ -90,7 +97,7 @@ func refuseEmpty(content []byte) error {
 	}
 	var problems []error
 	for i, grant := range f.Grants {
-		problems = append(problems, emptyFields(grantName(i), grant)...)
+		problems = append(problems, emptyFields(fileGrant(i), grant)...)
 	}
 	if mfa, written := f.Rest["mfa"]; written {
 		fields, _ := mfa.(map[string]any)
@@ -198,46 +205,9 @@ func customRole(name Role, spec roleSpec) (Permissions, []error) {
 	return set, problems
 }
 
-func (p *Policy) checkGrant(i int, g Grant, o Options) (problems []error) {
-	bad := func(format string, args ...any) {
-		problems = append(problems, fmt.Errorf("%s: %s", grantName(i), fmt.Sprintf(format, args...)))
-	}
-	if _, ok := p.roles[g.Role]; !ok {
-		bad("role %q is not a role", g.Role)
-	}
-	if g.Slot != "" && !slices.Contains(o.Slots, g.Slot) {
-		bad("slot %q is not a configured provider", g.Slot)
-	}
-	if g.Group != "" && g.Slot == "" && len(o.GroupSlots) > 1 {
-		bad("group %q must name its slot, for several providers send groups: %s", g.Group, strings.Join(o.GroupSlots, ", "))
-	}
-	g.checkWho(bad)
-	return problems
-}
-
-// checkWho refuses a grant that names nobody, and names that nobody can have:
-// they would never match, and their author would not learn it.
-func (g Grant) checkWho(bad func(format string, args ...any)) {
-	if g.Email+g.Domain+g.Group+g.Org+g.Team == "" {
-		bad("it must name an email, domain, group, org or team")
-	}
-	if g.Email != "" && !isEmail(g.Email) {
-		bad("email %q must be one address", g.Email)
-	}
-	if strings.Contains(g.Domain, "@") {
-		bad("domain %q must be written without @", g.Domain)
-	}
-	if strings.Contains(g.Org, "/") {
-		bad("org %q must be written without a team", g.Org)
-	}
-	if g.Team != "" && !isTeam(g.Team) {
-		bad("team %q must be written org/team", g.Team)
-	}
-}
-
 func isTeam(s string) bool {
 	org, team, ok := strings.Cut(s, "/")
 	return ok && org != "" && team != "" && !strings.Contains(team, "/")
 }
 
-func grantName(i int) string { return fmt.Sprintf("grant %d", i+1) }
+func fileGrant(i int) string { return fmt.Sprintf("grant %d", i+1) }

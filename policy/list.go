@@ -8,8 +8,11 @@ import (
 
 // Rule is a rule of the policy and what it gives.
 type Rule struct {
-	// Name is "grant 2", "admin_emails", "assigned_role" or "default_role".
+	// Name is "grant 2", "grant a3f09c21", "admin_emails", "assigned_role" or
+	// "default_role".
 	Name string
+	// ID is that of a grant in the database; empty for all else.
+	ID string
 	// Text is the grant on one line, or the addresses of ADMIN_EMAILS; empty for
 	// the others.
 	Text string
@@ -25,19 +28,19 @@ func (p *Policy) Matching(s Subject) (rules []Rule) {
 		everywhere, there := gives(p.roles[r.role], r.locations)
 		all := maps.Clone(everywhere)
 		maps.Copy(all, there)
-		rules = append(rules, Rule{r.name, p.Text(r.name), r.role, r.locations, all})
+		rules = append(rules, Rule{r.name, r.id, p.Text(r.name), r.role, r.locations, all})
 	}
 	return rules
 }
 
-// Grants lists the rules that stand in ADMIN_EMAILS and in the file, in the
-// order in which they count.
+// Grants lists the rules that stand in ADMIN_EMAILS, in the file and in the
+// database, in the order in which they count.
 func (p *Policy) Grants() (rules []Rule) {
 	if len(p.adminEmails) > 0 {
 		rules = append(rules, Rule{Name: "admin_emails", Text: strings.Join(p.adminEmails, ", "), Role: Admin, Permissions: p.roles[Admin]})
 	}
 	for i, g := range p.grants {
-		rules = append(rules, Rule{grantName(i), g.String(), g.Role, g.Locations, p.roles[g.Role]})
+		rules = append(rules, Rule{p.grantName(i), g.ID, g.String(), g.Role, g.Locations, p.roles[g.Role]})
 	}
 	return rules
 }

@@ -73,6 +73,9 @@ func isEmail(s string) bool {
 
 // Grant gives a role to whoever matches everything it names.
 type Grant struct {
+	// ID is that of a grant kept in the database, which rules are named by; empty
+	// for one of the file, which counts by its place there.
+	ID     string `yaml:"-"`
 	Slot   string `yaml:"slot,omitempty"`
 	Email  string `yaml:"email,omitempty"`
 	Domain string `yaml:"domain,omitempty"`
@@ -111,11 +114,15 @@ func matchesAny(want string, got []string) bool { return want == "" || slices.Co
 
 // Policy is the rules in force: the file's, and those of the environment.
 type Policy struct {
-	roles       map[Role]Permissions
+	roles map[Role]Permissions
+	// grants are the file's in their order, and then the database's.
 	grants      []Grant
+	broken      []Broken
 	adminEmails []string
 	defaultRole Role
 	mfa         MFA
+	// slots and groupSlots are what grants are held against.
+	slots, groupSlots []string
 }
 
 // Access unites the permissions of every rule that matches. The default role
@@ -166,7 +173,8 @@ func (p *Policy) UsesOrgs() bool {
 }
 
 // Rules names the rules that match somebody, in the order in which they count:
-// "admin_emails", "assigned_role", "grant 2", or "default_role" where none of these does.
+// "admin_emails", "assigned_role", "grant 2" of the file, "grant a3f09c21" of the
+// database, or "default_role" where none of these does.
 func (p *Policy) Rules(s Subject) []string {
 	var names []string
 	for _, rule := range p.matching(s) {
@@ -179,7 +187,7 @@ func (p *Policy) Rules(s Subject) []string {
 // grant.
 func (p *Policy) Text(rule string) string {
 	for i, g := range p.grants {
-		if grantName(i) == rule {
+		if p.grantName(i) == rule {
 			return g.String()
 		}
 	}
@@ -187,7 +195,7 @@ func (p *Policy) Text(rule string) string {
 }
 
 type rule struct {
-	name      string
+	name, id  string
 	role      Role
 	locations []Pattern
 }
@@ -209,7 +217,7 @@ func (p *Policy) named(s Subject) []rule {
 	}
 	for i, g := range p.grants {
 		if g.matches(s) {
-			rules = append(rules, rule{grantName(i), g.Role, g.Locations})
+			rules = append(rules, rule{p.grantName(i), g.ID, g.Role, g.Locations})
 		}
 	}
 	return rules

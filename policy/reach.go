@@ -30,12 +30,12 @@ func (p *Policy) Unreachable(doors []Door) (problems []string) {
 	}
 	for i, g := range p.grants {
 		if why[i] != "" {
-			problems = append(problems, grantName(i)+" can match nobody: "+why[i])
+			problems = append(problems, p.grantName(i)+" can match nobody: "+why[i])
 		} else if j := p.coveredBy(i, ways); j >= 0 {
-			problems = append(problems, fmt.Sprintf("%s gives nobody anything: whomever it matches has as much by %s", grantName(i), grantName(j)))
+			problems = append(problems, fmt.Sprintf("%s gives nobody anything: whomever it matches has as much by %s", p.grantName(i), p.grantName(j)))
 		}
 		for _, pattern := range g.idleLocations() {
-			problems = append(problems, fmt.Sprintf("%s: the location %q adds nothing to its others", grantName(i), pattern))
+			problems = append(problems, fmt.Sprintf("%s: the location %q adds nothing to its others", p.grantName(i), pattern))
 		}
 	}
 	return problems
