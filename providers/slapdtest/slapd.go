@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/dagpass/dagpass/e2e/freeport"
 )
 
 var errMissing = errors.New("slapd is not installed; type: " + Install)
@@ -69,12 +71,11 @@ func copyBinary(from, dir string) error {
 // freePorts are addresses that were free a moment ago.
 func freePorts(n int) (addresses []string, err error) {
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := freeport.Next()
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // together, so that no two are the same
-		addresses = append(addresses, l.Addr().String())
+		addresses = append(addresses, fmt.Sprintf("127.0.0.1:%d", port))
 	}
 	return addresses, nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -14,6 +13,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/dagpass/dagpass/e2e/freeport"
 )
 
 type cluster struct {
@@ -58,7 +59,7 @@ func startOnce() (*cluster, error) {
 	if err := c.initdb(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
-	if c.port, err = freePort(); err != nil {
+	if c.port, err = freeport.Next(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
 	if err := c.run(); err != nil {
@@ -117,14 +118,6 @@ func serverUser() (*syscall.Credential, error) {
 	uid, uidErr := strconv.ParseUint(u.Uid, 10, 32)
 	gid, gidErr := strconv.ParseUint(u.Gid, 10, 32)
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(uidErr, gidErr)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 func (c *cluster) command(name string, args ...string) *exec.Cmd {
