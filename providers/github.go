@@ -148,6 +148,7 @@ func (g *GitHub) Finish(ctx context.Context, a Attempt, cb Callback) (Claim, err
 	if err != nil {
 		return Claim{}, err
 	}
+	hear(ctx, "user", user.RawData)
 	if id, err := strconv.Atoi(user.UserID); err != nil || id <= 0 {
 		return Claim{}, outage(ReasonProviderError, "the user has no id")
 	}

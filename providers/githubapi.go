@@ -20,6 +20,7 @@ func (g *GitHub) askAPI(ctx context.Context, token string, claim Claim) (Claim, 
 	if err != nil {
 		return Claim{}, outage(ReasonEmails, "%w", err)
 	}
+	hear(ctx, "emails", map[string]any{"emails": emails})
 	claim.Email = verifiedOf(emails)
 	claim.EmailVerified = claim.Email != ""
 	if !claim.EmailVerified {
@@ -40,6 +41,8 @@ func (g *GitHub) askOrgs(ctx context.Context, token string, claim Claim) (Claim,
 	if err != nil {
 		return Claim{}, outage(ReasonOrgs, "%w", err)
 	}
+	hear(ctx, "orgs", map[string]any{"orgs": orgs})
+	hear(ctx, "teams", map[string]any{"teams": teams})
 	for _, o := range orgs {
 		claim.Orgs = append(claim.Orgs, o.Login)
 	}

@@ -178,5 +178,6 @@ func (s *session) Authorize(p goth.Provider, params goth.Params) (string, error)
 	if s.claims, err = l.oidc.verifyIDToken(ctx, s.idToken, s.accessToken, l.attempt.Nonce); err != nil {
 		return "", err
 	}
+	hear(ctx, "id_token", s.claims)
 	return s.accessToken, l.attempt.judgeAuthTime(instant(s.claims, "auth_time"), l.oidc.cfg.Now())
 }

@@ -243,6 +243,7 @@ func (w *Header) SignIn(ctx context.Context, h map[string][]string, peer netip.A
 		return Claim{}, refused(ReasonHeaderPeer, "the request came from %s", peer)
 	}
 	if w.cfg.Kind == kindPlain {
+		hear(ctx, "headers", w.plainHeard(h))
 		return w.plain(h)
 	}
 	token, err := assertionIn(h, w.cfg.Assertion)
@@ -253,6 +254,7 @@ func (w *Header) SignIn(ctx context.Context, h map[string][]string, peer netip.A
 	if err != nil {
 		return Claim{}, err
 	}
+	hear(ctx, "assertion", claims)
 	return w.claim(claims), nil
 }
 

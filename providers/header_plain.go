@@ -71,3 +71,16 @@ func (w *Header) plainGroups(h map[string][]string) (groups []string, err error)
 	}
 	return groups, nil
 }
+
+// plainHeard are the headers that are configured, as they came.
+func (w *Header) plainHeard(h map[string][]string) map[string]any {
+	heard := map[string]any{}
+	for _, name := range []string{w.cfg.User, w.cfg.Email, w.cfg.Name, w.cfg.Groups} {
+		for spelled, lines := range h {
+			if name != "" && spelling(spelled) == spelling(name) {
+				heard[spelled] = lines
+			}
+		}
+	}
+	return heard
+}

@@ -198,6 +198,7 @@ func (l *LDAP) signIn(ctx context.Context, name, password string) (Claim, error)
 	if err != nil {
 		return Claim{}, err
 	}
+	hear(ctx, "entry", entryHeard(person, groups))
 	return l.claim(kind, person, groups)
 }
 

@@ -268,6 +268,7 @@ func (o *OIDC) fullClaims(ctx context.Context, m metadata, s *session) (map[stri
 	if text(userinfo, "sub") != text(claims, "sub") {
 		return nil, refused(ReasonUserinfoSub, "userinfo is about somebody else")
 	}
+	hear(ctx, "userinfo", userinfo)
 	delete(userinfo, "amr") // how and when somebody signed in is for the signed ID token to say
 	delete(userinfo, "auth_time")
 	complete(claims, wanted(userinfo, o.cfg.GroupsClaim))
