@@ -13,7 +13,8 @@
 // [Store.ForgetFailures] (how often it failed to prove who one is: the refusal
 // itself is recorded by whoever counts), [Store.InsertCheckpoint] with
 // [Store.ResignCheckpoint] and [Store.ResignAnchor] (what is signed of the trail
-// is no part of it), [Store.DropPruned] (an event has told of it), and
+// is no part of it), [Store.DropPruned] (an event has told of it),
+// [Store.NoteWay] (how a provider answered, which decides nothing), and
 // [Store.Sweep] (what has expired).
 //
 // The room knows no rules: what a session may do is in models and identity.

@@ -15,6 +15,7 @@ func Tables() []any {
 		&spentState{}, &eventRow{}, &chainHead{},
 		&models.PendingSignIn{}, &models.Credential{}, &models.Factor{}, &models.RecoveryCode{}, &models.OneTimeLink{},
 		&models.KnownAddress{}, &FailedProof{}, &models.Checkpoint{}, &models.Anchor{},
+		&Way{},
 	}
 }
 
