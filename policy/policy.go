@@ -127,9 +127,11 @@ type Policy struct {
 
 // Access unites the permissions of every rule that matches. The default role
 // is for people whom no rule names.
-func (p *Policy) Access(s Subject) Access {
+func (p *Policy) Access(s Subject) Access { return p.unite(p.matching(s)) }
+
+func (p *Policy) unite(rules []rule) Access {
 	a := Access{Permissions: Permissions{}, Rules: map[Permission]string{}}
-	for _, rule := range p.matching(s) {
+	for _, rule := range rules {
 		a.add(rule, p.roles[rule.role])
 	}
 	a.Role = a.Permissions.highest()
@@ -159,7 +161,9 @@ func gives(role Permissions, locations []Pattern) (everywhere, there Permissions
 }
 
 // Names tells whether a rule other than the default role names the subject.
-func (p *Policy) Names(s Subject) bool { return len(p.named(s)) > 0 }
+func (p *Policy) Names(s Subject) bool { return names(p.matching(s)) }
+
+func names(rules []rule) bool { return len(rules) > 0 && rules[0].name != byDefault }
 
 // CanMakeAdmin tells whether any rule could make somebody an admin.
 func (p *Policy) CanMakeAdmin() bool {
@@ -200,11 +204,14 @@ type rule struct {
 	locations []Pattern
 }
 
+// byDefault is the rule for whoever no other one names.
+const byDefault = "default_role"
+
 func (p *Policy) matching(s Subject) []rule {
 	if rules := p.named(s); len(rules) > 0 || p.defaultRole == None {
 		return rules
 	}
-	return []rule{{name: "default_role", role: p.defaultRole}}
+	return []rule{{name: byDefault, role: p.defaultRole}}
 }
 
 func (p *Policy) named(s Subject) []rule {
