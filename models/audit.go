@@ -21,6 +21,9 @@ type Filter struct {
 	// a run has it as its target.
 	Run     string
 	Request string
+	// Reason is the word that an event gives for its outcome, and Address where
+	// it came from, as the event has it.
+	Reason, Address string
 	// Since and Until bound the time: at or after the one, before the other.
 	Since, Until time.Time
 }
@@ -36,6 +39,8 @@ func (f Filter) String() string {
 		{"location", f.Location},
 		{"run", f.Run},
 		{"request", f.Request},
+		{"reason", f.Reason},
+		{"address", f.Address},
 		{"since", day(f.Since)},
 		{"until", day(f.Until)},
 	} {

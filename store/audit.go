@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -44,14 +43,7 @@ func (s *Store) Records(ctx context.Context, f models.Filter, p Page) ([]models.
 	if err != nil {
 		return nil, doing("audit trail", err)
 	}
-	records := make([]models.Record, len(rows))
-	for i, r := range rows {
-		records[i] = models.Record{Seq: r.Seq, Hash: r.Hash, Body: r.Body}
-		if err := json.Unmarshal([]byte(r.Body), &records[i].Event); err != nil {
-			return nil, fmt.Errorf("event %d of the audit trail cannot be read: %w", r.Seq, err)
-		}
-	}
-	return records, nil
+	return recordsOf(rows)
 }
 
 // planned reads with plans for the values that are asked for. PostgreSQL would
@@ -149,6 +141,8 @@ func filtered(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
 		{"target_id = ? AND target_id <> ''", f.Target},
 		{"location = ? AND location <> ''", f.Location},
 		{"run_id = ? AND run_id <> ''", f.Run},
+		{says(db, "reason"), f.Reason},
+		{says(db, "client_ip"), f.Address},
 	} {
 		if c.value != "" {
 			db = db.Where(c.where, c.value)
