@@ -153,9 +153,10 @@ var skipLocked = clause.Locking{Strength: clause.LockingStrengthUpdate, Options:
 
 // Sweep removes what has expired at now: sessions past their absolute lifetime
 // or unused for idle, spent states past their time, signing keys that verify
-// nothing any more, sign-ins and links that were not finished in time, addresses
-// that nobody has signed in from for 90 days, failures that count no more, and
-// of these the least where there are more than 100,000. It tells how many rows
+// nothing any more, sign-ins and links that were not finished in time, tokens and
+// answers past their time, addresses that nobody has signed in from for 90 days,
+// failures that count no more, and of these the least where there are more than
+// 100,000. It tells how many rows
 // that were. Every replica may call it; each leaves alone what another has its
 // hands on.
 func (s *Store) Sweep(ctx context.Context, now time.Time, idle time.Duration) (n int64, err error) {
@@ -170,6 +171,8 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, idle time.Duration) (n
 		{"pending_sign_ins", "id", db.Where("expires_at <= ?", now)},
 		{"one_time_links", "hash", db.Where("expires_at <= ?", now)},
 		{"failed_proofs", "key", db.Where("expires_at <= ?", now)},
+		{"api_tokens", "id", db.Where("expires_at <= ?", now)},
+		{"replays", "user_id, key_hash", db.Where("expires_at <= ?", now)},
 		{"known_addresses", "user_id, address", db.Where("seen_at <= ?", now.Add(-knownFor))},
 	} {
 		swept, err := sweep(db, what.table, what.key, what.expired)
