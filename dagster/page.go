@@ -11,7 +11,7 @@ import (
 
 // Menu is what we add to a page of Dagster's app.
 type Menu struct {
-	// Script is the address of our script, path prefix included.
+	// Script is the address of our script, path prefix included; empty is no menu.
 	Script string
 	// Mark goes in front of the page's instance id, by which the app names what
 	// it keeps in the browser (localCacheIdPrefix in ui-core/src/app/AppProvider.tsx):
@@ -50,7 +50,10 @@ func InjectMenu(h http.Header, page []byte, m Menu) (with []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	script := `<script nonce="` + nonce(h) + `" src="` + html.EscapeString(m.Script) + `" defer></script>`
+	var script string
+	if m.Script != "" {
+		script = `<script nonce="` + nonce(h) + `" src="` + html.EscapeString(m.Script) + `" defer></script>`
+	}
 	return bytes.Join([][]byte{before, []byte(script), given, marked, []byte("</script>"), after}, nil), true
 }
 

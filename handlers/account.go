@@ -99,12 +99,12 @@ func (s *Server) username(c echo.Context, userID string) (string, error) {
 }
 
 func (s *Server) fillFactors(c echo.Context, v *views.Account) error {
-	if s.Identity.MFA == identity.MFAOff {
+	if s.Identity.Rules().MFA == identity.MFAOff {
 		return nil
 	}
 	factors, recovery, err := s.Identity.FactorsOf(c.Request().Context(), principal(c).User.ID)
 	v.Factors = &views.Factors{
-		Recovery: recovery, Required: s.Identity.MFA == identity.MFARequired, Passkeys: s.Identity.PasskeysWork(),
+		Recovery: recovery, Required: s.Identity.Rules().MFA == identity.MFARequired, Passkeys: s.Identity.PasskeysWork(),
 		PasskeyName: device(c.Request().UserAgent()), List: factorLines(factors),
 	}
 	if err == nil {

@@ -115,7 +115,7 @@ func TestCookiesAreNoOthers(t *testing.T) {
 			t.Errorf("%s with the pending one as a session: %d", path, a.StatusCode)
 		}
 	}
-	s.svc.MFA = identity.MFAOptional
+	asking(s.svc, identity.MFAOptional)
 	in := s.browser()
 	in.signInAs("bob")
 	if a := s.browser().do("GET", "/auth/mfa", "Cookie", "dagpass-pending="+in.cookies()["dagpass"]); a.StatusCode != 401 {
@@ -627,7 +627,7 @@ func TestPasskeysBeginOnOurPage(t *testing.T) {
 	}
 	people := map[string]string{"bob": "/auth/account", "carol": "/auth/account", "dave": "/auth/mfa/enrol"}
 	for name, page := range people {
-		s.svc.MFA = map[bool]identity.MFA{true: identity.MFARequired, false: identity.MFAOptional}[name == "dave"]
+		asking(s.svc, map[bool]identity.MFA{true: identity.MFARequired, false: identity.MFAOptional}[name == "dave"])
 		s.account(name)
 		b, other := s.browser(), s.browser()
 		b.signInAs(name)

@@ -25,7 +25,7 @@ func TestActivity(t *testing.T) {
 	} {
 		var passed atomic.Int64
 		s := newSite(t, func(c *handlers.Config) {
-			c.Identity.SessionTTL, c.Identity.SessionIdle = 24*time.Hour, time.Hour
+			amend(c.Identity, func(r *identity.Rules) { r.SessionTTL, r.SessionIdle = 24*time.Hour, time.Hour })
 			c.Identity.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
 		})
 		b := s.browser()
@@ -64,7 +64,7 @@ func TestActivityIsForPeople(t *testing.T) {
 // The script in Dagster's page reads these.
 func TestMeTellsTheMenu(t *testing.T) {
 	for _, monitor := range []bool{false, true} {
-		s := newSite(t, func(c *handlers.Config) { c.Monitor = monitor })
+		s := newSite(t, func(c *handlers.Config) { amend(c.Identity, func(r *identity.Rules) { r.Monitor = monitor }) })
 		b := s.browser()
 		b.signIn()
 		var me struct {

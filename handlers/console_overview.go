@@ -28,7 +28,7 @@ func (s *Server) overview(c echo.Context) error {
 		SignInsToday: o.SignInsToday, RefusalsToday: o.RefusalsToday, SignIns: o.SignIns, Refusals: o.Refusals,
 		LastHour: o.LastHour, Providers: s.consoleProviders(around.Providers),
 		DagsterUp: around.Dagster.Reachable, DagsterVersion: around.Dagster.Version, Version: s.Version,
-		Monitor: s.Monitor, Warnings: s.warnings(), Unclassified: around.Unclassified, Recent: recent,
+		Monitor: s.Identity.Rules().Monitor, Warnings: s.warnings(), Unclassified: around.Unclassified, Recent: recent,
 	})
 }
 
@@ -37,7 +37,7 @@ func (s *Server) warnings() (all []string) {
 	for _, warning := range s.Warnings {
 		all = append(all, strings.ToUpper(warning[:1])+warning[1:]+".")
 	}
-	if s.Identity.MFA == identity.MFAOff {
+	if s.Identity.Rules().MFA == identity.MFAOff {
 		all = append(all, "Second factors are off: a password alone signs in to an account that is kept here.")
 	}
 	if len(s.Identity.Doors) == 0 {

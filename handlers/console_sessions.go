@@ -38,7 +38,7 @@ func (s *Server) consoleSession(c echo.Context, one models.Session, of models.Us
 	return views.ConsoleSession{
 		ID: one.ID, UserID: of.ID, User: of.Label(), Device: device(one.UserAgent), Agent: one.UserAgent, Address: one.ClientIP,
 		Method: s.way(one.Method, one.Slot), Factor: factorNames[one.Factor], Since: one.CreatedAt, LastSeen: one.LastSeenAt,
-		Ends: one.Ends(s.Identity.SessionIdle), Current: one.ID == principal(c).SessionID,
+		Ends: one.Ends(s.Identity.Rules().SessionIdle), Current: one.ID == principal(c).SessionID,
 	}
 }
 

@@ -105,7 +105,7 @@ func TestConsoleIsForAdmins(t *testing.T) {
 roles: { almost: { extends: editor, allow: [edit_app_managed_components] } }
 grants: [{ email: ada@example.com, role: admin, locations: ["*"] }]
 `)
-	c := newConsole(t, func(c *handlers.Config) { c.Identity.Policy = func() *policy.Policy { return rules } })
+	c := newConsole(t, func(c *handlers.Config) { policed(c.Identity, rules) })
 	canary := c.account("canary")
 	everybody := map[string]*browser{"a stranger": c.browser(), "an admin of all locations": c.browser()}
 	everybody["an admin of all locations"].signIn()
@@ -400,7 +400,7 @@ func TestDemotedWhileOpen(t *testing.T) {
 	} {
 		s, pass := stale(t)
 		rules := parsed(t, "grants: [{ email: ada@example.com, role: admin }]")
-		s.svc.Policy = func() *policy.Policy { return rules }
+		policed(s.svc, rules)
 		c := s.console()
 		other := c.admin("other")
 		if name == "by the file" {
@@ -410,7 +410,7 @@ func TestDemotedWhileOpen(t *testing.T) {
 		if a := c.at.open("/auth/admin/people"); a.StatusCode != 200 || !strings.Contains(a.body, "other") {
 			t.Fatalf("%s: before: %d %s", name, a.StatusCode, a.body)
 		}
-		demote(c, func(p *policy.Policy) { rules = p })
+		demote(c, func(p *policy.Policy) { policed(s.svc, p) })
 		if name == "by the file" {
 			pass(3 * time.Second)
 		}
@@ -511,8 +511,7 @@ func TestConsoleChanges(t *testing.T) {
 // What cannot be is said on the page of the person, and nothing is changed.
 func TestConsoleRefusals(t *testing.T) {
 	c := newConsole(t, func(c *handlers.Config) {
-		rules := parsed(t, "grants: []")
-		c.Identity.Policy = func() *policy.Policy { return rules }
+		policed(c.Identity, parsed(t, "grants: []"))
 	})
 	bob := c.account("bob")
 	for _, step := range []struct {

@@ -249,7 +249,8 @@ func TestCookieFlags(t *testing.T) {
 	secure := func(c *handlers.Config) {
 		u, _ := url.Parse("https://d.example.com")
 		c.Pages.Site = models.Site{URL: u}
-		c.Identity.Site, c.Identity.MFA = c.Pages.Site, "required"
+		c.Identity.Site = c.Pages.Site
+		asking(c.Identity, identity.MFARequired)
 	}
 	b := newSite(t, secure).browser()
 	b.s.account("bob")

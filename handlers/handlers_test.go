@@ -126,15 +126,45 @@ func newService(t *testing.T, idp *providertest.Server, public models.Site, log 
 	for _, source := range more {
 		doors = append(doors, identity.Door{Provider: source})
 	}
+	gates := map[string]policy.Gate{}
+	for _, d := range doors {
+		gates[d.Provider.Info().Slot] = policy.Gate{}
+	}
+	compose := func(identity.Changes) (*identity.Rules, error) {
+		return &identity.Rules{Policy: rules, Gates: gates, SessionTTL: time.Hour, SessionIdle: time.Hour, MFA: identity.MFAOptional, Menu: true, GreyOut: true}, nil
+	}
 	svc, err := identity.New(context.Background(), identity.Config{
-		Store: storetest.SQLite(t), Doors: doors, Policy: func() *policy.Policy { return rules },
-		Keys: ring, Site: public, Audience: "dagster", SessionTTL: time.Hour, SessionIdle: time.Hour, PasswordLogin: true, MFA: identity.MFAOptional, Now: time.Now, Log: log,
+		Store: storetest.SQLite(t), Doors: doors, Compose: compose,
+		Keys: ring, Site: public, Audience: "dagster", PasswordLogin: true, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return svc
 }
+
+// amend has a service go by other rules than it was made with.
+func amend(s *identity.Service, edit func(*identity.Rules)) {
+	compose := s.Compose
+	s.Compose = func(c identity.Changes) (*identity.Rules, error) {
+		rules, err := compose(c)
+		if err == nil {
+			edit(rules)
+		}
+		return rules, err
+	}
+	if err := s.Recompose(context.Background()); err != nil {
+		panic(err)
+	}
+}
+
+// policed has a service go by another policy.
+func policed(s *identity.Service, p *policy.Policy) {
+	amend(s, func(r *identity.Rules) { r.Policy = p })
+}
+
+// asking has a service ask so for second factors.
+func asking(s *identity.Service, m identity.MFA) { amend(s, func(r *identity.Rules) { r.MFA = m }) }
 
 // browser keeps cookies and follows no redirect.
 type browser struct {

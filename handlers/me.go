@@ -15,7 +15,8 @@ import (
 func (s *Server) me(c echo.Context) error {
 	p := principal(c)
 	m := newMe(p, s.rolesAt(c.Request().Context(), p.Access))
-	m.Mark, m.Monitor = p.Mark(s.Monitor), s.Monitor
+	rules := s.Identity.Rules()
+	m.Mark, m.Monitor = p.Mark(rules.Untrimmed()), rules.Monitor
 	s.Pages.json(c.Response(), c.Request(), http.StatusOK, m)
 	return nil
 }

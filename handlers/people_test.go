@@ -23,14 +23,13 @@ const password = "correct horse battery staple"
 // Settings of a site, for newSite.
 var (
 	oauthOnly   = func(c *handlers.Config) { c.Identity.PasswordLogin, c.Pages.LocalAccounts = false, false }
-	mfaRequired = func(c *handlers.Config) { c.Identity.MFA = identity.MFARequired }
+	mfaRequired = func(c *handlers.Config) { asking(c.Identity, identity.MFARequired) }
 )
 
 // unclaimed has nothing that could make an admin.
 func unclaimed(t *testing.T) func(*handlers.Config) {
 	return func(c *handlers.Config) {
-		rules := parsed(t, "grants: []")
-		c.Identity.Policy = func() *policy.Policy { return rules }
+		policed(c.Identity, parsed(t, "grants: []"))
 	}
 }
 

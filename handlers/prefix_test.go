@@ -49,7 +49,7 @@ func TestPrefix(t *testing.T) {
 	check("the first factor", in.form("/dagster/auth/login", "username", "bob", "password", password, "next", runs))
 	check("the second factor", in.page("/dagster/auth/mfa?next="+runs))
 	check("the end", in.form("/dagster/auth/mfa/code", "code", code(t, secret, 1), "next", runs))
-	s.svc.MFA = "required"
+	asking(s.svc, identity.MFARequired)
 	s.account("carol")
 	check("enrolment is wanted", in.form("/dagster/auth/login", "username", "carol", "password", password, "next", runs))
 	check("which one", in.page("/dagster/auth/mfa/enrol?next="+runs))

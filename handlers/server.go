@@ -35,8 +35,6 @@ type Config struct {
 	// MetricsToken opens /auth/metrics; without one the route does not exist.
 	MetricsToken models.Secret
 	Version      string
-	// Monitor tells that what a role forbids is recorded and done all the same.
-	Monitor bool
 	// Warnings are what an admin should hear of the configuration, as a log has
 	// it: without a capital and a full stop.
 	Warnings []string

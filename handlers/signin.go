@@ -66,7 +66,7 @@ func (s *Server) loginPage(c echo.Context) views.Login {
 		})
 	}
 	if s.Identity.PasswordLogin {
-		page.Password, page.Passkeys = &views.SignInForm{}, s.Identity.PasskeysWork() && s.Identity.MFA != identity.MFAOff
+		page.Password, page.Passkeys = &views.SignInForm{}, s.Identity.PasskeysWork() && s.Identity.Rules().MFA != identity.MFAOff
 	}
 	return page
 }

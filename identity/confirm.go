@@ -31,7 +31,7 @@ func (s *Service) recent(at time.Time) bool {
 // factor if they have one, else by their password here or anew at the provider.
 // Nothing at all is possible too: then they must set up a factor first.
 func (s *Service) ConfirmWays(ctx context.Context, p *models.Principal) (Ways, error) {
-	if s.MFA != MFAOff {
+	if s.Rules().MFA != MFAOff {
 		ways, err := s.factorWays(ctx, p.User.ID)
 		if err != nil || ways.any() {
 			return ways, err

@@ -31,7 +31,7 @@ func (s *Service) countPeople(ctx context.Context, o *Overview) (err error) {
 	if o.Disabled, err = s.Store.CountPeople(ctx, store.PeopleFilter{Disabled: true}); err != nil {
 		return err
 	}
-	if o.OpenSessions, err = s.Store.CountOpenSessions(ctx, s.Now(), s.SessionIdle); err != nil {
+	if o.OpenSessions, err = s.Store.CountOpenSessions(ctx, s.Now(), s.Rules().SessionIdle); err != nil {
 		return err
 	}
 	o.Recent, err = s.Store.Records(ctx, models.Filter{}, store.Page{Limit: recentSize})

@@ -62,7 +62,7 @@ func (s *Service) People(ctx context.Context, q PeopleQuery) (People, error) {
 
 // lines tells of each account what a list shows.
 func (s *Service) lines(ctx context.Context, users []models.User) ([]PersonLine, error) {
-	has, err := s.Store.BelongingsOf(ctx, users, s.Now(), s.SessionIdle)
+	has, err := s.Store.BelongingsOf(ctx, users, s.Now(), s.Rules().SessionIdle)
 	if err != nil {
 		return nil, ErrNotNow.Because(err)
 	}
@@ -163,7 +163,7 @@ func (s *Service) tellBelongings(ctx context.Context, page *PersonPage) error {
 		return err
 	}
 	for _, one := range sessions {
-		if one.Alive(s.Now(), s.SessionIdle) {
+		if one.Alive(s.Now(), s.Rules().SessionIdle) {
 			one.SecretHash, one.IDToken = "", ""
 			page.Sessions = append(page.Sessions, one)
 		}
@@ -216,7 +216,7 @@ func (s *Service) SessionLines(ctx context.Context, text, after string, limit in
 	if !ok {
 		return nil, "", ErrBadPage
 	}
-	sessions, users, next, err := s.Store.OpenSessionsBy(ctx, typed(text), from, sized(limit), s.Now(), s.SessionIdle)
+	sessions, users, next, err := s.Store.OpenSessionsBy(ctx, typed(text), from, sized(limit), s.Now(), s.Rules().SessionIdle)
 	if err != nil {
 		return nil, "", ErrNotNow.Because(err)
 	}

@@ -101,14 +101,16 @@ func (s *Service) mayBecome(who *entrant) error {
 // It is asked at sign-in and again for every request, so that a list that
 // became shorter reaches open sessions; a provider that is gone lets nobody in.
 func (s *Service) mayEnter(user models.User, identity models.Identity, method models.Method) (reason string, ok bool) {
-	door, ok := s.doors[identity.Slot]
+	rules := s.Rules()
+	_, ok = s.doors[identity.Slot]
+	gate, listed := rules.Gates[identity.Slot]
 	switch {
 	case identity.Slot == models.LocalSlot && !s.PasswordLogin && method != models.MethodLink:
 		return "password_login_off", false
-	case identity.Slot != models.LocalSlot && !ok:
+	case identity.Slot != models.LocalSlot && !(ok && listed):
 		return "provider_gone", false
 	}
-	return s.Policy().Admit(door.Gate, subject(user, identity))
+	return rules.Policy.Admit(gate, subject(user, identity))
 }
 
 // subject is somebody as the policy sees them.
@@ -120,7 +122,7 @@ func subject(user models.User, identity models.Identity) policy.Subject {
 
 // open makes the session and ends the one that the browser had.
 func (s *Service) open(ctx context.Context, tx *store.Tx, who *entrant, former *models.Principal, in *SignedIn) (models.Event, error) {
-	session, token := models.NewSession(who.user.ID, who.identity.ID, who.identity.Slot, s.Now(), s.SessionTTL)
+	session, token := models.NewSession(who.user.ID, who.identity.ID, who.identity.Slot, s.Now(), s.Rules().SessionTTL)
 	session.Method, session.Factor, session.ProvenAt = who.method, who.factor, who.provenAt
 	if err := s.dress(ctx, session, who.idToken); err != nil {
 		return models.Event{}, err

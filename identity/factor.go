@@ -50,7 +50,7 @@ func (s *Service) mayEnrol(whom Whom) error {
 	switch {
 	case whom.user.ID == "" || whom.self == nil && whom.half == nil:
 		return ErrUnauthenticated
-	case s.MFA == MFAOff:
+	case s.Rules().MFA == MFAOff:
 		return ErrMFAOff
 	}
 	return nil

@@ -150,7 +150,7 @@ func TestNothingIsSetUpAfterTheEnd(t *testing.T) {
 	each(t, func(w *world) {
 		halfway, whole := w.local("ada"), w.protected("violet")
 		in := whole.whole()
-		w.MFA = identity.MFARequired
+		w.mfa(identity.MFARequired)
 		for who, whom := range map[*person]identity.Whom{halfway: w.whom(halfway.half()), whole: w.self(in)} {
 			offer, err := w.OfferTOTP(ctx, whom)
 			if err != nil {
@@ -332,7 +332,7 @@ func TestLastFactor(t *testing.T) {
 				t.Fatal(err)
 			}
 			whom := w.self(&models.Principal{User: p.user, Identity: identities[0], ProvenAt: w.clock.now()})
-			strict := w.with(func(c *identity.Config) { c.MFA = row.mfa })
+			strict := w.with(mfa(row.mfa))
 			if err := strict.RemoveFactor(ctx, whom, w.factors(p.user.ID)[0].ID); !errors.Is(err, row.want) {
 				t.Errorf("%v, want %v", err, row.want)
 			}

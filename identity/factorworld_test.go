@@ -23,6 +23,7 @@ func (w *world) with(edit func(*identity.Config)) *world {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.rules.adopt(s)
 	other := *w
 	other.Service = s
 	return &other
@@ -207,6 +208,17 @@ func eachWith(t *testing.T, edit func(*identity.Config), test func(w *world)) {
 	each(t, func(w *world) { test(w.with(edit)) })
 }
 
-func required(c *identity.Config) { c.MFA = identity.MFARequired }
+func required(c *identity.Config) { mfa(identity.MFARequired)(c) }
 
-func off(c *identity.Config) { c.MFA = identity.MFAOff }
+func off(c *identity.Config) { mfa(identity.MFAOff)(c) }
+
+// mfa is a setting for with.
+func mfa(m identity.MFA) func(*identity.Config) {
+	return func(c *identity.Config) { c.Compose = amended(c.Compose, func(r *identity.Rules) { r.MFA = m }) }
+}
+
+// mfa has the service ask so from now on.
+func (w *world) mfa(m identity.MFA) {
+	w.t.Helper()
+	amend(w.t, w.Service, func(r *identity.Rules) { r.MFA = m })
+}

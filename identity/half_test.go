@@ -74,7 +74,7 @@ func TestWhoIsAskedForASecondFactor(t *testing.T) {
 			}
 			w.policyFile(row.policy)
 			w.idp.Misbehave(row.amr)
-			asking := w.with(func(c *identity.Config) { c.MFA = row.mfa })
+			asking := w.with(mfa(row.mfa))
 			*w = *asking
 			in := signIn()
 			if in.Wants != row.wants {
@@ -252,7 +252,7 @@ func TestSessionsWantTheSecondFactorToo(t *testing.T) {
 		"other roles":  {func(w *world) { w.policyFile("mfa: {roles: [admin], sso: true}") }, false},
 		"local alone":  {func(w *world) { w.policyFile("mfa: {roles: [viewer]}") }, false},
 		"their role":   {func(w *world) { w.policyFile("mfa: {roles: [viewer], sso: true}") }, true},
-		"all":          {func(w *world) { w.MFA = identity.MFARequired }, true},
+		"all":          {func(w *world) { w.mfa(identity.MFARequired) }, true},
 		"another role": {raise, true},
 	} {
 		t.Run(name, func(t *testing.T) {

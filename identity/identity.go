@@ -10,16 +10,14 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/dagpass/dagpass/models"
-	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/providers"
 	"github.com/dagpass/dagpass/store"
 )
 
-// Door is a way in together with the list of whom it may let in.
+// Door is a way in. Whom it may let in, the Gates of the [Rules] say.
 type Door struct {
 	// Provider is a providers.Provider, Directory or Witness.
 	Provider providers.Source
-	Gate     policy.Gate
 }
 
 // provider is the door's, if people go there with their browser.
@@ -33,19 +31,18 @@ type Config struct {
 	Store *store.Store
 	// Doors are the ways in, in the order in which the page shows them.
 	Doors []Door
-	// Policy gives the policy in force; a changed file is seen through it.
-	Policy func() *policy.Policy
-	Keys   *Keyring
-	Site   models.Site
+	// Compose makes the rules of what was changed over the environment and the
+	// policy file. A value that cannot be is a *models.Error whose Field is the
+	// setting. It is called again whenever something has changed, by several at
+	// once, and within transactions: it keeps its hands off the store.
+	Compose func(Changes) (*Rules, error)
+	Keys    *Keyring
+	Site    models.Site
 	// Audience is the name of the upstream, the "aud" of assertions.
 	Audience string
-	// SessionTTL and SessionIdle are the absolute and the idle lifetime.
-	SessionTTL, SessionIdle time.Duration
 	// PasswordLogin is off in OAuth-only mode: nobody signs in with what is kept
 	// here, but for a one-time link.
 	PasswordLogin bool
-	// MFA says who needs a second factor, besides what the policy says.
-	MFA MFA
 	// Attempts is how often one may fail to prove who one is within Window, by
 	// account; an address may twenty times as often. Zero is 5 and 5 minutes.
 	Attempts int
@@ -68,6 +65,7 @@ type Service struct {
 	folder     *folder
 	hasher     *hasher
 	claimed    atomic.Pointer[claimed]
+	inForce    inForce
 	// signed is the event of the last checkpoint that this process has seen.
 	signed atomic.Int64
 }
@@ -75,7 +73,8 @@ type Service struct {
 // cacheSize bounds the sessions and assertions kept in memory.
 const cacheSize = 8192
 
-// New makes the service and its first signing key.
+// New makes the service and its first signing key, and puts the rules in force.
+// Without good ones there is no service.
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{Config: c, doors: map[string]Door{}, folder: newFolder(), hasher: newHasher()}
 	for _, d := range c.Doors {
@@ -86,6 +85,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		return nil, err
 	}
 	if s.assertions, err = lru.New[*models.Principal, string](cacheSize); err != nil {
+		return nil, err
+	}
+	if err := s.Recompose(ctx); err != nil {
 		return nil, err
 	}
 	return s, s.RotateKeys(ctx)
@@ -118,6 +120,6 @@ func (s *Service) Providers(ctx context.Context) []ProviderState {
 // Sweep removes what has expired and tells of refusals that were folded. Every
 // replica calls it, once a minute.
 func (s *Service) Sweep(ctx context.Context) error {
-	_, err := s.Store.Sweep(ctx, s.Now(), s.SessionIdle)
+	_, err := s.Store.Sweep(ctx, s.Now(), s.Rules().SessionIdle)
 	return errors.Join(err, s.recordFolded(ctx, s.folder.due(s.Now())))
 }

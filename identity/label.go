@@ -29,17 +29,17 @@ func ParseLabel(s string) (Label, bool) {
 	return l, slices.Contains([]Label{LabelEmail, LabelName, LabelPseudonym}, l)
 }
 
-// RunLabel is the label of a person: the address that the provider verified,
+// RunLabel is what the runs of a person are tagged with: the address that the provider verified,
 // else the name, else the id of the account. A name is whatever the person
 // chose; where addresses are expected it is not taken for one. Who it was beyond
 // doubt stands in the audit trail. The label is plain
 // text of at most 256 bytes and never empty.
-func (s *Service) RunLabel(l Label, p *models.Principal) string {
+func (s *Service) RunLabel(p *models.Principal) string {
 	email, name := "", plain(p.User.Name)
 	if p.Identity.Claims.EmailVerified {
 		email = plain(p.Identity.Claims.Email)
 	}
-	switch {
+	switch l := s.Rules().Label; {
 	case l == LabelPseudonym:
 		return s.Keys.pseudonym(p.User.ID)
 	case l == LabelName:

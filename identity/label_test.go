@@ -40,7 +40,8 @@ func TestRunLabel(t *testing.T) {
 		"long name cut in a letter":   {identity.LabelName, labelled("u1", "x"+strings.Repeat("ä", 200), "", false), "x" + strings.Repeat("ä", 127)},
 		"a label nobody knows":        {"", labelled("u1", "Ada", "ada@corp.com", true), "ada@corp.com"},
 	} {
-		if got := w.RunLabel(row.label, row.who); got != row.want {
+		amend(t, w.Service, func(r *identity.Rules) { r.Label = row.label })
+		if got := w.RunLabel(row.who); got != row.want {
 			t.Errorf("%s: %q, want %q", name, got, row.want)
 		}
 	}
@@ -50,7 +51,10 @@ func TestRunLabel(t *testing.T) {
 // the account and the key alone.
 func TestPseudonym(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
-	of := func(s *identity.Service, p *models.Principal) string { return s.RunLabel(identity.LabelPseudonym, p) }
+	of := func(s *identity.Service, p *models.Principal) string {
+		amend(t, s, func(r *identity.Rules) { r.Label = identity.LabelPseudonym })
+		return s.RunLabel(p)
+	}
 	ada, grace := labelled("u1", "Ada", "ada@corp.com", true), labelled("u2", "Grace", "grace@corp.com", true)
 	mine := of(w.Service, ada)
 	replica, rotated := w.replica(w.Store, policy.Gate{}, key(1)), w.replica(w.Store, policy.Gate{}, key(2), key(1))

@@ -53,7 +53,7 @@ func (g *gatehouse) replica(s *store.Store) *Service {
 	}
 	service, err := New(context.Background(), Config{
 		Store: s, Keys: ring, Site: models.Site{URL: &url.URL{Scheme: "http", Host: "localhost:3000"}},
-		Policy: func() *policy.Policy { return rules },
+		Compose: func(Changes) (*Rules, error) { return &Rules{Policy: rules}, nil },
 		Now:    func() time.Time { return time.Unix(0, g.at.Load()) }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

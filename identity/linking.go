@@ -236,8 +236,8 @@ func (s *Service) AllSessions(ctx context.Context, userID string) ([]models.Sess
 		return nil, err
 	}
 	if userID == "" {
-		return s.Store.OpenSessions(ctx, s.Now(), s.SessionIdle)
+		return s.Store.OpenSessions(ctx, s.Now(), s.Rules().SessionIdle)
 	}
 	all, err := s.Store.SessionsOf(ctx, userID)
-	return slices.DeleteFunc(all, func(one models.Session) bool { return !one.Alive(s.Now(), s.SessionIdle) }), err
+	return slices.DeleteFunc(all, func(one models.Session) bool { return !one.Alive(s.Now(), s.Rules().SessionIdle) }), err
 }

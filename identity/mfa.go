@@ -49,19 +49,19 @@ func (s *Service) wants(tx *store.Tx, who *entrant) (models.Wants, error) {
 // asksAtSignIn is asks for one sign-in. A link stands in for a password or a
 // provider, and never for a second factor that somebody has set up here.
 func (s *Service) asksAtSignIn(who *entrant) bool {
-	return s.asks(who.identity.Slot) || s.MFA != MFAOff && who.method == models.MethodLink
+	return s.asks(who.identity.Slot) || s.Rules().MFA != MFAOff && who.method == models.MethodLink
 }
 
 // asks tells whether people of a slot are asked for second factors that they
 // set up here: those of other slots than our own only if the policy says so.
 func (s *Service) asks(slot string) bool {
-	return s.MFA != MFAOff && (slot == models.LocalSlot || s.Policy().MFA().SSO)
+	return s.Rules().MFA != MFAOff && (slot == models.LocalSlot || s.Policy().MFA().SSO)
 }
 
 // needs tells whether somebody must have a second factor to sign in so.
 func (s *Service) needs(user models.User, identity models.Identity) bool {
 	p := s.Policy()
-	return s.asks(identity.Slot) && (s.MFA == MFARequired || p.NeedsFactor(p.Access(subject(user, identity))))
+	return s.asks(identity.Slot) && (s.Rules().MFA == MFARequired || p.NeedsFactor(p.Access(subject(user, identity))))
 }
 
 // twofold tells whether this sign-in was at a provider that says it asked for

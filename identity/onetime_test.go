@@ -225,7 +225,7 @@ func TestLinkFindsAWay(t *testing.T) {
 // A link opens nothing past a second factor.
 func TestLinkWantsTheSecondFactor(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
-	w.MFA = identity.MFARequired
+	w.mfa(identity.MFARequired)
 	user := w.account("ada", policy.None)
 	for _, purpose := range []models.LinkPurpose{models.LinkSignIn, models.LinkPassword} {
 		in, err := w.SpendLink(ctx, w.link(user, purpose), another, identity.Entry{})
@@ -245,7 +245,7 @@ func TestLinkWantsTheSecondFactorOfAnybody(t *testing.T) {
 		w := onSQLite(t, policy.Gate{})
 		_, p := w.signIn(providertest.Edgar)
 		(&person{w: w, user: p.User}).enrolTOTP(w.self(p))
-		w.MFA = mfa
+		w.mfa(mfa)
 		in, err := w.SpendLink(ctx, w.link(p.User, models.LinkSignIn), "", identity.Entry{})
 		if err != nil || in.Wants != want {
 			t.Errorf("%s: wants %q, %v", mfa, in.Wants, err)

@@ -62,7 +62,7 @@ func (s *Service) recognise(ctx context.Context, key string, token models.Secret
 // holds is the law of an open session: alive, its user not disabled, a second
 // factor proved if they need one by now, its claims still good for entry.
 func (s *Service) holds(session models.Session, user models.User, identity models.Identity) bool {
-	if !session.Alive(s.Now(), s.SessionIdle) || user.Disabled() {
+	if !session.Alive(s.Now(), s.Rules().SessionIdle) || user.Disabled() {
 		return false
 	}
 	if session.Factor == models.FactorNone && s.needs(user, identity) {
@@ -75,7 +75,7 @@ func (s *Service) holds(session models.Session, user models.User, identity model
 func (s *Service) principal(hash string, session models.Session, user models.User, identity models.Identity) *models.Principal {
 	return &models.Principal{
 		User: user, Identity: identity, SessionID: session.ID, TokenHash: hash, SignedInAt: session.CreatedAt,
-		ExpiresAt: session.Ends(s.SessionIdle), ProvenAt: proven(session.ProvenAt), Method: session.Method,
+		ExpiresAt: session.Ends(s.Rules().SessionIdle), ProvenAt: proven(session.ProvenAt), Method: session.Method,
 		Access: s.Policy().Access(subject(user, identity)),
 	}
 }
@@ -162,7 +162,7 @@ func (s *Service) Sessions(ctx context.Context, p *models.Principal) ([]models.S
 	}
 	alive := all[:0]
 	for _, session := range all {
-		if session.Alive(s.Now(), s.SessionIdle) {
+		if session.Alive(s.Now(), s.Rules().SessionIdle) {
 			alive = append(alive, session)
 		}
 	}

@@ -265,7 +265,7 @@ func TestBootstrapWantsAPassword(t *testing.T) {
 func TestClaimWantsAFactor(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
 	w.fresh()
-	w.MFA = identity.MFARequired
+	w.mfa(identity.MFARequired)
 	in, err := w.Claim(ctx, w.setupToken(), identity.NewAccount{Username: "boss"}, passphrase, identity.Entry{})
 	if err != nil || in.Wants != models.WantsEnrol || !w.isClaimed() {
 		t.Errorf("%q %v", in.Wants, err)

@@ -37,23 +37,63 @@ func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at 
 
 func (c *clock) pass(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
 
+// rules is what the rules of a world are made of, besides what its database has.
 type rules struct {
-	mu sync.Mutex
-	p  *policy.Policy
+	mu       sync.Mutex
+	options  policy.Options
+	services []*identity.Service
 }
 
-func (r *rules) current() *policy.Policy { r.mu.Lock(); defer r.mu.Unlock(); return r.p }
+// compose makes the rules of one service; gate is of the slot oidc.
+func (r *rules) compose(gate policy.Gate) func(identity.Changes) (*identity.Rules, error) {
+	return func(c identity.Changes) (*identity.Rules, error) {
+		r.mu.Lock()
+		o := r.options
+		r.mu.Unlock()
+		for _, g := range c.Grants {
+			o.Grants = append(o.Grants, g.Rule())
+		}
+		p, err := policy.New(o)
+		return &identity.Rules{
+			Policy: p, SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, MFA: identity.MFAOptional, Label: identity.LabelEmail, Menu: true, GreyOut: true,
+			Gates: map[string]policy.Gate{"oidc": gate, "second": {}, "google": {Domains: []string{"example.com"}}, "ldap": {}, "header": {}},
+		}, err
+	}
+}
 
-// change puts another policy in force.
+// change puts another policy in force, at every replica.
 func (w *world) change(o policy.Options) {
 	w.t.Helper()
-	p, err := policy.New(o)
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	w.rules.mu.Lock()
-	defer w.rules.mu.Unlock()
-	w.rules.p = p
+	w.rules.options = o
+	services := w.rules.services
+	w.rules.mu.Unlock()
+	for _, s := range services {
+		if err := s.Recompose(ctx); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// amend has a service go by other rules than it was made with.
+func amend(t *testing.T, s *identity.Service, edit func(*identity.Rules)) {
+	t.Helper()
+	s.Compose = amended(s.Compose, edit)
+	if err := s.Recompose(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type composer = func(identity.Changes) (*identity.Rules, error)
+
+func amended(compose composer, edit func(*identity.Rules)) composer {
+	return func(c identity.Changes) (*identity.Rules, error) {
+		rules, err := compose(c)
+		if err == nil {
+			edit(rules)
+		}
+		return rules, err
+	}
 }
 
 var viewers = policy.Options{DefaultRole: policy.Viewer, AdminEmails: []string{"ada@example.com"}}
@@ -85,14 +125,21 @@ func (w *world) replica(s *store.Store, gate policy.Gate, keys ...[]byte) *ident
 		w.t.Fatal(err)
 	}
 	service, err := identity.New(context.Background(), identity.Config{
-		Store: s, Doors: []identity.Door{{Provider: w.provider("oidc"), Gate: gate}, {Provider: w.provider("second")}, {Provider: w.provider("google"), Gate: policy.Gate{Domains: []string{"example.com"}}}}, Policy: w.rules.current, Keys: ring,
+		Store: s, Doors: []identity.Door{{Provider: w.provider("oidc")}, {Provider: w.provider("second")}, {Provider: w.provider("google")}}, Compose: w.rules.compose(gate), Keys: ring,
 		Site: models.Site{URL: &url.URL{Scheme: "http", Host: "localhost:3000"}}, Audience: "dagster",
-		SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, PasswordLogin: true, MFA: identity.MFAOptional, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
+		PasswordLogin: true, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.rules.adopt(service)
 	return service
+}
+
+func (r *rules) adopt(s *identity.Service) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.services = append(r.services, s)
 }
 
 func (w *world) provider(slot string) providers.Provider {

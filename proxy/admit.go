@@ -41,7 +41,7 @@ func (p *Proxy) admit(ctx context.Context, w wish) (*pass, *refusal) {
 // roles decide for people who are signed in, and nothing else: not that they
 // have to prove who they are.
 func (p *Proxy) suspends(w wish, who *models.Principal) bool {
-	return p.Monitor && who != nil && w.judged()
+	return p.Monitor() && who != nil && w.judged()
 }
 
 // turnAway records a refusal and gives it, or the one that says that recording
@@ -249,7 +249,7 @@ func (p *Proxy) judge(v *visit) *refusal {
 
 // mayAsk tells whether Dagster is asked on somebody's behalf.
 func (p *Proxy) mayAsk(who *models.Principal, w wish) bool {
-	return policy.Decide(who.Access, policy.Want{Permission: w.route.Need}).Allowed || p.Monitor
+	return policy.Decide(who.Access, policy.Want{Permission: w.route.Need}).Allowed || p.Monitor()
 }
 
 // unfit refuses a change that was understood and that Dagster would not take.
@@ -297,7 +297,7 @@ func (p *Proxy) write(v *visit) *refusal {
 		return nil
 	}
 	who := models.PrincipalOf(v.r.Context())
-	writing := dagster.Writing{Access: who.Access, Untrimmed: p.Monitor}
+	writing := dagster.Writing{Access: who.Access, Untrimmed: p.Untrimmed()}
 	if v.changes() {
 		writing.Label = p.RunLabel(who)
 	}

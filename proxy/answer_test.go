@@ -355,7 +355,7 @@ func TestPermissionsAreThePersons(t *testing.T) {
 		monitor bool
 		want    bool
 	}{{"viewer", false, false}, {"editor", false, true}, {"viewer", true, true}} {
-		h := newHouse(t, "", func(c *Config) { c.Monitor = row.monitor })
+		h := newHouse(t, "", func(c *Config) { monitored(c, row.monitor) })
 		got := h.graphql(row.who, query)
 		same(t, row.who, strings.Contains(got.body, `{"permission":"start_schedule","value":true}`), row.want)
 	}

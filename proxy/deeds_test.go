@@ -162,7 +162,7 @@ func TestWhatMayFold(t *testing.T) {
 		"a read":                            {"nobody", "{version}", []bool{true}},
 		"a change with a selection of logs": {"viewer_without_logs", `mutation {terminateRun(runId: "x") {... on TerminateRunSuccess {run {capturedLogs(fileKey: "") {stdout}}}}}`, []bool{false, false}},
 	} {
-		h := newHouse(t, "", func(c *Config) { c.Monitor = true })
+		h := newHouse(t, "", func(c *Config) { monitored(c, true) })
 		h.graphql(row.who, row.query)
 		<-h.returned
 		var folds []bool
@@ -283,7 +283,7 @@ func TestWhatIsNotJudgedIsRefused(t *testing.T) {
 			if monitor && row.unknown {
 				continue // monitor mode asks no permission
 			}
-			h := newHouse(t, "", func(c *Config) { c.Monitor = monitor })
+			h := newHouse(t, "", func(c *Config) { monitored(c, monitor) })
 			admitted, no := h.admit(models.WithPrincipal(context.Background(), person("admin", "admin")), row.wish)
 			same(t, name, []bool{admitted != nil, no == nil}, []bool{row.want, row.want})
 			admitted, no = h.admit(context.Background(), row.wish)
@@ -460,7 +460,7 @@ func TestMonitorModeLetsPass(t *testing.T) {
 		},
 		"what is allowed": {func(h *house) answer { return h.graphql("viewer", "{version}") }, nil},
 	} {
-		h := newHouse(t, "", func(c *Config) { c.Monitor = true })
+		h := newHouse(t, "", func(c *Config) { monitored(c, true) })
 		got := row.do(h)
 		<-h.returned
 		same(t, name, []any{got.StatusCode, strings.Contains(got.body, "Unauthorized"), h.trail()}, []any{200, false, row.want})
@@ -493,10 +493,10 @@ func TestMonitorModeEnforcesTheRest(t *testing.T) {
 			return h.do("viewer", "GET", "/graphql", "", "Accept: text/html")
 		}, 503},
 	} {
-		h := newHouse(t, "", func(c *Config) { c.Monitor = true })
+		h := newHouse(t, "", func(c *Config) { monitored(c, true) })
 		same(t, name, []any{row.do(h).StatusCode, len(h.dagster.Changed())}, []any{row.status, 0})
 	}
-	h := newHouse(t, "", func(c *Config) { c.Monitor = true })
+	h := newHouse(t, "", func(c *Config) { monitored(c, true) })
 	got := h.do("viewer", "GET", "/notebook?path=a.ipynb", "", "X-Forwarded-User: admin", "X-Dagpass-Role: admin")
 	same(t, "sandbox", got.Header.Get("Content-Security-Policy"), "sandbox, frame-ancestors 'self'")
 	seen := h.dagster.Last().Header
@@ -506,7 +506,7 @@ func TestMonitorModeEnforcesTheRest(t *testing.T) {
 // On sockets too: what a role forbids is subscribed to, and a session that ends
 // ends the socket.
 func TestMonitorModeOnSockets(t *testing.T) {
-	h := newHouse(t, "", func(c *Config) { c.Monitor = true })
+	h := newHouse(t, "", func(c *Config) { monitored(c, true) })
 	h.promote("guest", "viewer_without_logs")
 	s := h.socket("guest")
 	s.start("1", `subscription { capturedLogs(logKey: "a") }`)
@@ -522,7 +522,7 @@ func TestMonitorModeOnSockets(t *testing.T) {
 
 // What is asked for at a code location is looked at again there.
 func TestSocketsAreJudgedByWant(t *testing.T) {
-	b := &bridge{Proxy: &Proxy{}, needs: map[policy.Want]bool{}}
+	b := &bridge{Proxy: &Proxy{Config: Config{Monitor: func() bool { return false }}}, needs: map[policy.Want]bool{}}
 	b.hold([]policy.Want{{Permission: policy.WipeAssets, Location: "marketing"}})
 	for who, want := range map[policy.Role]bool{"marketer": true, "editor": true, "seller": false, "viewer": false} {
 		same(t, string(who), b.stillMay(person("x", who)) == nil, want)

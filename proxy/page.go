@@ -15,9 +15,11 @@ func (t *trip) addMenu(res *http.Response) {
 		return
 	}
 	page, err := readAnswer(res, dagster.MaxPage)
-	with, ok := dagster.InjectMenu(res.Header, page, dagster.Menu{
-		Script: t.MenuScript, Mark: t.v.intro.who.Mark(t.Monitor),
-	})
+	menu := dagster.Menu{Mark: t.v.intro.who.Mark(t.Untrimmed())}
+	if t.Menu() {
+		menu.Script = t.MenuScript
+	}
+	with, ok := dagster.InjectMenu(res.Header, page, menu)
 	if err != nil || !ok {
 		t.Log.WarnContext(t.v.r.Context(), "a page of Dagster's app is not as expected and goes without our menu", "error", err)
 		res.Body = rejoined{io.MultiReader(bytes.NewReader(page), res.Body), res.Body}

@@ -110,7 +110,7 @@ func TestMarks(t *testing.T) {
 		monitor bool
 	}{{"ann", "viewer", false}, {"ann", "editor", false}, {"ann", "editor", true}, {"bob", "viewer", false}} {
 		h := sends(t, page, "Content-Security-Policy", csp)
-		h.Monitor = row.monitor
+		monitored(&h.Config, row.monitor)
 		h.promote(row.who, row.role)
 		first, again := h.do(row.who, "GET", "/", ""), h.do(row.who, "GET", "/runs", "")
 		same(t, "the same twice", again.body, first.body)

@@ -37,7 +37,12 @@ type Config struct {
 	StepUp func(p *models.Principal, perm policy.Permission) bool
 	// Monitor suspends what roles decide for people who are signed in: a refusal
 	// is recorded and goes on.
-	Monitor bool
+	Monitor func() bool
+	// Untrimmed tells that the app is told of permissions as Dagster tells it, as
+	// it is in monitor mode.
+	Untrimmed func() bool
+	// Menu tells whether Dagster's pages get our menu.
+	Menu func() bool
 	// ALBHeaders adds the pair of headers that an AWS load balancer would.
 	ALBHeaders bool
 	// Vouching are the headers by which a proxy in front of us signs people in:

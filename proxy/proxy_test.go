@@ -75,9 +75,11 @@ func newHouseAt(t testing.TB, prefix, upstream string, change func(*Config)) *ho
 		StepUp: func(p *models.Principal, perm policy.Permission) bool {
 			return !h.proven[p.User.ID] && slices.Contains(h.stepUp, perm)
 		},
+		Menu: func() bool { return true },
 		LoginURL: func(next string) string { return prefix + "/auth/login?next=" + url.QueryEscape(next) },
 		Problem:  problem, Observe: h.observe, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
+	monitored(&c, false)
 	if change != nil {
 		change(&c)
 	}
@@ -89,6 +91,12 @@ func newHouseAt(t testing.TB, prefix, upstream string, change func(*Config)) *ho
 	t.Cleanup(h.front.Close)
 	t.Cleanup(h.transport.CloseIdleConnections)
 	return h
+}
+
+// monitored puts monitor mode on or off.
+func monitored(c *Config, on bool) {
+	c.Monitor = func() bool { return on }
+	c.Untrimmed = c.Monitor
 }
 
 func sign(_ context.Context, p *models.Principal) (string, error) {

@@ -333,7 +333,7 @@ func (b *bridge) hold(needs []policy.Want) {
 // stillMay judges all operations once more. One that lost its permission ends
 // the socket; the app opens another and is told which. Monitor mode ends none.
 func (b *bridge) stillMay(who *models.Principal) error {
-	if b.Monitor {
+	if b.Monitor() {
 		return nil
 	}
 	b.mu.Lock()

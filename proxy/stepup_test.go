@@ -24,7 +24,7 @@ func everyDeed() (all []policy.Permission) {
 // in monitor mode too; with one it is as ever.
 func TestNoChangeWithoutAProof(t *testing.T) {
 	for _, monitor := range []bool{false, true} {
-		h := newHouse(t, "", func(c *Config) { c.Monitor = monitor })
+		h := newHouse(t, "", func(c *Config) { monitored(c, monitor) })
 		h.stepUp = everyDeed()
 		for _, row := range matrix {
 			for _, who := range everybody {
@@ -102,7 +102,7 @@ func TestStepUp(t *testing.T) {
 		"another deed": {policy.WipeAssets, "editor", false, `mutation { setNuxSeen }`, "", nil},
 		"a read":       {policy.WipeAssets, "editor", false, `{ version }`, "", nil},
 	} {
-		h := newHouse(t, "", func(c *Config) { c.Monitor = row.monitor })
+		h := newHouse(t, "", func(c *Config) { monitored(c, row.monitor) })
 		h.stepUp = []policy.Permission{row.stepUp}
 		got := h.graphql(row.who, row.query)
 		<-h.returned

@@ -14,8 +14,8 @@ func Tables() []any {
 		&models.User{}, &models.Identity{}, &models.Session{}, &models.SigningKey{},
 		&spentState{}, &eventRow{}, &chainHead{},
 		&models.PendingSignIn{}, &models.Credential{}, &models.Factor{}, &models.RecoveryCode{}, &models.OneTimeLink{},
-		&models.KnownAddress{}, &FailedProof{}, &models.Checkpoint{}, &models.Anchor{},
-		&Way{},
+		&models.KnownAddress{}, &FailedProof{}, &models.Checkpoint{}, &models.Anchor{}, &models.APIToken{}, &models.Replay{},
+		&models.Setting{}, &models.Grant{}, &ruleRevision{}, &Way{},
 	}
 }
 

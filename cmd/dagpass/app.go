@@ -105,27 +105,28 @@ func (a *app) gauges() map[string]func() float64 {
 		"sessions": count(func(c store.Counts) int64 { return c.Sessions }),
 		// How many mutations of this Dagster we do not know; -1 until it told.
 		"unclassified_fields": func() float64 { return float64(a.lookout.unclassified.Load()) },
-		"monitor_mode":        func() float64 { return map[bool]float64{false: 1}[a.cfg.Enforce] },
+		"monitor_mode":        func() float64 { return map[bool]float64{false: 1}[!a.identity.Rules().Monitor] },
 	}
 }
 
 // wire makes the rooms above the store, from the lowest to the highest.
 func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	a.policy = newPolicyFile(a.cfg, a.log)
+	rules := &live{a.cfg, a.policy}
 	doors, err := doors(a.cfg)
 	if err != nil {
 		return err
 	}
 	a.identity, err = identity.New(ctx, identity.Config{
-		Store: a.store, Doors: doors, Policy: a.policy.current, Keys: keys, Site: a.site, Audience: a.cfg.UpstreamName,
-		SessionTTL: a.cfg.SessionTTL, SessionIdle: a.cfg.SessionIdle,
-		PasswordLogin: a.cfg.PasswordLogin, MFA: identity.MFA(a.cfg.MFA), Attempts: a.cfg.Attempts, Window: a.cfg.Window,
+		Store: a.store, Doors: doors, Compose: rules.compose, Keys: keys, Site: a.site, Audience: a.cfg.UpstreamName,
+		PasswordLogin: a.cfg.PasswordLogin, Attempts: a.cfg.Attempts, Window: a.cfg.Window,
 		OnCheckpoint: func(c models.Checkpoint) { a.trail.print(checkpointLine{c}) },
 		Now:          now, Log: a.log,
 	})
 	if err != nil {
 		return err
 	}
+	a.policy.recompose = a.identity.Recompose
 	pages := &handlers.Pages{Site: a.site, LocalAccounts: a.cfg.PasswordLogin, Log: a.log}
 	door, err := a.newProxy(pages)
 	if err != nil {
@@ -135,7 +136,7 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	a.server = handlers.New(handlers.Config{
 		Identity: a.identity, Pages: pages, Proxy: door, CleanPath: dagster.CleanPath,
 		Ready: a.store.Ready, Around: a.lookout.around, Locations: a.locations(door), Trusted: a.cfg.trusted,
-		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Monitor: !a.cfg.Enforce, Warnings: a.cfg.openProviders(), Demo: a.cfg.Demo, Now: now, Log: a.log,
+		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Warnings: a.cfg.openProviders(), Demo: a.cfg.Demo, Now: now, Log: a.log,
 	})
 	return nil
 }
@@ -178,9 +179,11 @@ func (a *app) newProxy(pages *handlers.Pages) (*proxy.Proxy, error) {
 	return proxy.New(proxy.Config{
 		Site: a.site, Upstream: a.cfg.upstream,
 		Sign: a.identity.Assertion, Alive: a.identity.Still, Touch: a.identity.Touch, Record: a.identity.Record,
-		RunLabel:          func(p *models.Principal) string { return a.identity.RunLabel(identity.Label(a.cfg.RunLabel), p) },
+		RunLabel:          a.identity.RunLabel,
 		StepUp:            a.identity.MustConfirm,
-		Monitor:           !a.cfg.Enforce,
+		Monitor:           func() bool { return a.identity.Rules().Monitor },
+		Untrimmed:         func() bool { return a.identity.Rules().Untrimmed() },
+		Menu:              func() bool { return a.identity.Rules().Menu },
 		ALBHeaders:        a.cfg.ALBHeaders,
 		Vouching:          a.cfg.vouching(),
 		LoginURL:          func(next string) string { return a.site.Prefix() + "/auth/login?next=" + url.QueryEscape(next) },
@@ -202,7 +205,7 @@ func doors(cfg Config) ([]identity.Door, error) {
 		if err != nil {
 			return nil, fmt.Errorf("provider %s: %w", p.slot, err)
 		}
-		all = append(all, identity.Door{Provider: made, Gate: p.gate})
+		all = append(all, identity.Door{Provider: made})
 	}
 	return all, nil
 }

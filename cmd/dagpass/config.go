@@ -55,6 +55,8 @@ type Config struct {
 	Attempts      int           `env:"RATE_LIMIT_ATTEMPTS" envDefault:"5"`
 	Window        time.Duration `env:"RATE_LIMIT_WINDOW" envDefault:"5m"`
 	OIDCProviders list          `env:"OIDC_PROVIDERS"`
+	UIMenu        bool          `env:"UI_MENU" envDefault:"true"`
+	UIGreyOut     bool          `env:"UI_GREY_OUT" envDefault:"true"`
 
 	AuditRetention time.Duration `env:"AUDIT_RETENTION" envDefault:"0"`
 	AuditFile      string        `env:"AUDIT_FILE"`
@@ -81,6 +83,9 @@ type Config struct {
 	senders  []netip.Prefix // who may send the headers of HEADER_LOGIN
 	upstream proxy.Upstream
 	given    map[string]bool // the names that were set
+	grants   []policy.Grant  // of the database
+	// vars and files are what it was read from, as the loader has them.
+	vars, files map[string]string
 }
 
 // list is comma-separated; blanks around an entry and empty entries are dropped.
@@ -282,7 +287,7 @@ func (l *loader) parse() Config {
 			l.bad("%s%s is blank", prefix, name) // an allow-list of nothing would let in everybody
 		}
 	}
-	cfg.PolicyPath = l.files["POLICY"]
+	cfg.PolicyPath, cfg.vars, cfg.files = l.files["POLICY"], l.vars, l.files
 	return cfg
 }
 
@@ -621,7 +626,7 @@ func (l *loader) checkEmail(name, email string) {
 // policyOptions is what a policy is made of, with the file's content as it is
 // now: the file may change while we run.
 func (c *Config) policyOptions(file []byte) policy.Options {
-	o := policy.Options{File: file, AdminEmails: c.AdminEmails, DefaultRole: policy.Role(c.DefaultRole)}
+	o := policy.Options{File: file, AdminEmails: c.AdminEmails, DefaultRole: policy.Role(c.DefaultRole), Grants: c.grants}
 	if c.DefaultRole == "none" {
 		o.DefaultRole = policy.None
 	}

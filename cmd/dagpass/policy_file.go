@@ -10,17 +10,17 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/dagpass/dagpass/policy"
 )
 
-// policyFile keeps the policy in force. A file is polled, because Kubernetes
+// policyFile keeps what the policy file says. A file is polled, because Kubernetes
 // swaps a symlink that no watcher follows, and read again on SIGHUP; a bad one
 // keeps the last good one and says so.
 type policyFile struct {
 	cfg Config
 	log *slog.Logger
-	now atomic.Pointer[policy.Policy]
+	now atomic.Pointer[[]byte] // the last good content
+	// recompose puts in force what it says.
+	recompose func(context.Context) error
 	// seen is the content as last read, taken the one that was judged last.
 	seen, taken []byte
 	fault       string // of the last reading
@@ -31,12 +31,13 @@ type policyFile struct {
 const pollEvery = time.Second
 
 func newPolicyFile(cfg Config, log *slog.Logger) *policyFile {
-	f := &policyFile{cfg: cfg, log: log, seen: []byte(cfg.Policy), taken: []byte(cfg.Policy)}
-	f.now.Store(cfg.policy)
+	content := []byte(cfg.Policy)
+	f := &policyFile{cfg: cfg, log: log, seen: content, taken: content}
+	f.now.Store(&content)
 	return f
 }
 
-func (f *policyFile) current() *policy.Policy { return f.now.Load() }
+func (f *policyFile) current() []byte { return *f.now.Load() }
 
 // watch reads the file again and again until ctx ends. Without a file there is
 // nothing to read; SIGHUP is taken all the same, for it would end the program.
@@ -54,13 +55,13 @@ func (f *policyFile) watch(ctx context.Context) {
 			f.taken = nil // judged again, changed or not
 		case <-tick.C:
 		}
-		f.read()
+		f.read(ctx)
 	}
 }
 
 // read takes a changed file when it has been read the same twice, so that none
 // is taken while it is being written.
-func (f *policyFile) read() {
+func (f *policyFile) read(ctx context.Context) {
 	if f.cfg.PolicyPath == "" {
 		return
 	}
@@ -75,7 +76,7 @@ func (f *policyFile) read() {
 		f.seen, f.fault = content, ""
 	case !bytes.Equal(content, f.taken):
 		f.taken = content
-		f.replace(content)
+		f.replace(ctx, content)
 	}
 }
 
@@ -89,15 +90,12 @@ func (f *policyFile) content() ([]byte, error) {
 	return content, err
 }
 
-func (f *policyFile) replace(content []byte) {
-	p, err := policy.New(f.cfg.policyOptions(content))
-	if err != nil {
+func (f *policyFile) replace(ctx context.Context, content []byte) {
+	last := f.now.Swap(&content)
+	if err := f.recompose(ctx); err != nil {
+		f.now.Store(last)
 		f.log.Error("policy file refused; the last good one stays", "path", f.cfg.PolicyPath, "error", err)
 		return
 	}
-	if p.UsesOrgs() && !f.cfg.policy.UsesOrgs() {
-		f.log.Warn("the policy now names organisations or teams; they are asked of GitHub after a restart")
-	}
-	f.now.Store(p)
 	f.log.Info("policy file read", "path", f.cfg.PolicyPath)
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"path/filepath"
 	"testing"
 
+	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/policy"
 )
 
@@ -27,13 +29,19 @@ func TestPolicyFileKeepsTheLastGoodOne(t *testing.T) {
 		write(t, path, editors)
 		cfg := mustLoad(t, okta("DAGPASS_POLICY_FILE="+path), "")
 		f := newPolicyFile(cfg, slog.New(slog.DiscardHandler))
+		rules := &live{cfg, f}
+		f.recompose = func(context.Context) error { _, err := rules.compose(identity.Changes{}); return err }
 		write(t, path, tt.content)
 		for range tt.readings {
-			f.read()
+			f.read(t.Context())
 		}
 		s := policy.NewSubject("okta", "a@b.c", true)
 		s.Groups = []string{"editors"}
-		if got := f.current().Access(s).Role; got != tt.want {
+		now, err := rules.compose(identity.Changes{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := now.Policy.Access(s).Role; got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}

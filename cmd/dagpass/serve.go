@@ -125,9 +125,14 @@ func (a *app) wait(ctx context.Context, servers []*http.Server, failed <-chan er
 	return err
 }
 
+// refreshEvery bounds, together with the cache of sessions, how soon what was
+// changed at one replica holds at the others: within five seconds.
+const refreshEvery = time.Second
+
 // background does what has to be done now and then, until ctx ends.
 func (a *app) background(ctx context.Context, work *sync.WaitGroup) {
 	work.Go(func() { a.policy.watch(ctx) })
+	work.Go(func() { a.every(ctx, refreshEvery, "taking over what was changed", a.identity.Refresh) })
 	work.Go(func() { a.every(ctx, probeEvery, "asking Dagster and the providers", a.lookout.ask) })
 	work.Go(func() { a.every(ctx, time.Minute, "sweep", a.identity.Sweep) })
 	work.Go(func() { a.every(ctx, time.Hour, "signing key rotation", a.identity.RotateKeys) })

@@ -66,7 +66,7 @@ func sessionLines(ctx context.Context, s *identity.Service, userID string) ([]se
 	for i, x := range sessions {
 		lines[i] = sessionLine{
 			ID: x.ID, UserID: x.UserID, User: names[x.UserID], Provider: x.Slot, Method: x.Method, Factor: x.Factor, ClientIP: x.ClientIP,
-			UserAgent: x.UserAgent, CreatedAt: x.CreatedAt, LastSeenAt: x.LastSeenAt, EndsAt: x.Ends(s.SessionIdle),
+			UserAgent: x.UserAgent, CreatedAt: x.CreatedAt, LastSeenAt: x.LastSeenAt, EndsAt: x.Ends(s.Rules().SessionIdle),
 		}
 	}
 	return lines, err
