@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,7 +71,7 @@ func TestEndToEnd(t *testing.T) {
 
 func newWorld(t *testing.T) *world {
 	began := time.Now()
-	for _, old := range glob("out/failed-TestEndToEnd*") {
+	for _, old := range slices.Concat(glob("out/failed-TestEndToEnd*"), glob("out/logs/TestEndToEnd*")) {
 		os.Remove(old)
 	}
 	w := &world{port: parts.FreePort(t)}

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -297,7 +296,7 @@ func (p *Page) fail(what string, err error) {
 	defer cancel()
 	location, _ := chromedp.Run(ctx, chromedp.Location())
 	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body ? document.body.innerText : ''"))
-	name := "failed-" + strings.NewReplacer("/", "-", " ", "_").Replace(p.t.Name())
+	name := "failed-" + fileName(p.t.Name())
 	if picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err == nil {
 		p.write(name, picture)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ import (
 // does, and also when the test binary is killed, because the leash is a pipe
 // that only the test binary holds open.
 type Process struct {
-	Log string // path of the file that gets its output
+	Log string // path of the file that gets its output; e2e/out/logs has it when its test failed
 
 	cmd    *exec.Cmd
 	leash  io.Closer
@@ -84,9 +85,37 @@ func (p *Process) Kill() {
 func (p *Process) stop(t testing.TB) {
 	p.Stop()
 	if t.Failed() {
-		t.Logf("%s:\n%s", filepath.Base(p.Log), tail(p.Log, 8<<10))
+		t.Logf("log of %s:\n%s", p.keep(t), p.end(t))
 	}
 }
+
+// end is little, as it stands behind what failed: less of the programs that all
+// tests of a world share.
+func (p *Process) end(t testing.TB) string {
+	if strings.Contains(t.Name(), "/") {
+		return tail(p.Log, 2<<10)
+	}
+	return tail(p.Log, 1<<10)
+}
+
+// keep copies the log to where it outlives the test, and returns the path.
+func (p *Process) keep(t testing.TB) string {
+	name := fmt.Sprintf("%s-%d-%s", fileName(t.Name()), p.cmd.Process.Pid, filepath.Base(p.Log))
+	text, err := os.ReadFile(p.Log)
+	if err == nil {
+		err = os.MkdirAll(ours("out", "logs"), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(ours("out", "logs", name), text, 0o644)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return "e2e/out/logs/" + name
+}
+
+// fileName is the name of a test, fit for a file.
+func fileName(test string) string { return strings.NewReplacer("/", "-", " ", "_").Replace(test) }
 
 // AwaitURL waits until a GET of url answers 200.
 func (p *Process) AwaitURL(t testing.TB, url string, limit time.Duration) {
@@ -121,9 +150,9 @@ func (p *Process) Await(t testing.TB, limit time.Duration, ready func(context.Co
 		}
 		select {
 		case <-p.exited:
-			t.Fatalf("%s ended:\n%s", p.cmd.Args[4], tail(p.Log, 8<<10))
+			t.Fatalf("%s ended:\n%s", p.cmd.Args[4], tail(p.Log, 2<<10))
 		case <-ctx.Done():
-			t.Fatalf("%s not ready after %s: %v\n%s", p.cmd.Args[4], limit, err, tail(p.Log, 8<<10))
+			t.Fatalf("%s not ready after %s: %v\n%s", p.cmd.Args[4], limit, err, tail(p.Log, 2<<10))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

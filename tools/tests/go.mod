@@ -1,0 +1,3 @@
+module github.com/dagpass/dagpass/tools/tests
+
+go 1.26.0
