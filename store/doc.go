@@ -14,8 +14,10 @@
 // itself is recorded by whoever counts), [Store.InsertCheckpoint] with
 // [Store.ResignCheckpoint] and [Store.ResignAnchor] (what is signed of the trail
 // is no part of it), [Store.DropPruned] (an event has told of it),
-// [Store.NoteWay] (how a provider answered, which decides nothing), and
-// [Store.Sweep] (what has expired).
+// [Store.NoteWay] (how a provider answered, which decides nothing),
+// [Store.BeginReplay] with [Store.FinishReplay] and [Store.DropReplay] (what was
+// answered to a change, which has its own event), and [Store.Sweep] (what has
+// expired).
 //
 // The room knows no rules: what a session may do is in models and identity.
 // It is the only one that knows GORM. Conditions are written out ("id = ?"):
