@@ -21,9 +21,9 @@ type Filter struct {
 	// a run has it as its target.
 	Run     string
 	Request string
-	// Reason is the word that an event gives for its outcome, and Address where
-	// it came from, as the event has it.
-	Reason, Address string
+	// Reason is the word that an event gives for its outcome, Provider the slot of
+	// the way in, and Address where it came from, as the event has it.
+	Reason, Provider, Address string
 	// Since and Until bound the time: at or after the one, before the other.
 	Since, Until time.Time
 }
@@ -40,6 +40,7 @@ func (f Filter) String() string {
 		{"run", f.Run},
 		{"request", f.Request},
 		{"reason", f.Reason},
+		{"provider", f.Provider},
 		{"address", f.Address},
 		{"since", day(f.Since)},
 		{"until", day(f.Until)},

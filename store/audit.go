@@ -142,6 +142,7 @@ func filtered(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
 		{"location = ? AND location <> ''", f.Location},
 		{"run_id = ? AND run_id <> ''", f.Run},
 		{says(db, "reason"), f.Reason},
+		{says(db, "provider"), f.Provider},
 		{says(db, "client_ip"), f.Address},
 	} {
 		if c.value != "" {

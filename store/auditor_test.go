@@ -21,7 +21,7 @@ func judged(t *testing.T, s *store.Store) {
 	ada, eve := models.Actor{ID: "u1", Name: "Ada", Kind: "user"}, models.Actor{ID: "u2", Name: `"reason":"wrong"`, Kind: "user"}
 	events := []models.Event{
 		{Event: "signin.finish", Outcome: "ok", Actor: ada, ClientIP: "192.0.2.1"},
-		{Event: "signin.finish", Outcome: "refused", Reason: "wrong", Actor: eve, ClientIP: "2001:db8::1"},
+		{Event: "signin.finish", Outcome: "refused", Reason: "wrong", Provider: "oidc", Actor: eve, ClientIP: "2001:db8::1"},
 		{Event: "signin.begin", Outcome: "failed", Reason: "provider_error", ClientIP: "192.0.2.1"},
 		{Event: "user.set_role", Outcome: "ok", Actor: ada, Target: &models.Target{Kind: "user", ID: `","reason":"wrong`}},
 		{Event: "dagster.mutation", Outcome: "allowed", Actor: eve, Permission: "wipe_assets", Reason: "would_have_refused"},
@@ -37,7 +37,7 @@ func judged(t *testing.T, s *store.Store) {
 	}
 }
 
-func TestReasonAndAddress(t *testing.T) {
+func TestReasonProviderAddress(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		judged(t, s)
 		for _, c := range []struct {
@@ -50,6 +50,7 @@ func TestReasonAndAddress(t *testing.T) {
 			{models.Filter{Address: "192.0.2.1"}, []int64{3, 1}},
 			{models.Filter{Address: "2001:db8::1", Reason: "wrong", Outcome: "refused"}, []int64{2}},
 			{models.Filter{Address: "192.0.2"}, nil},
+			{models.Filter{Provider: "oidc"}, []int64{2}},
 			{models.Filter{Person: "Ada", Reason: "permission_missing"}, []int64{6}},
 		} {
 			if got, err := s.Records(t.Context(), c.Filter, store.Page{Limit: 9}); !slices.Equal(seqs(got), c.want) || err != nil {
@@ -104,6 +105,7 @@ func TestKindsHaveIndexes(t *testing.T) {
 			"idx_events_permission": s.KindQuery([]store.Kind{{Permission: "p7"}}, models.Filter{}, store.Page{Limit: 50}),
 			"idx_events_noun":       s.KindQuery([]store.Kind{{Event: "noun7.*"}, {Permission: "p7"}}, models.Filter{}, store.Page{Limit: 50}),
 			"idx_events_reason":     s.RecordQueries(models.Filter{Reason: "r7"}, store.Page{Limit: 50})[0],
+			"idx_events_provider":   s.RecordQueries(models.Filter{Provider: "p7"}, store.Page{Limit: 50})[0],
 			"idx_events_client_ip":  s.RecordQueries(models.Filter{Address: "192.0.2.7"}, store.Page{Limit: 50})[0],
 		} {
 			plan := explain(t, s, query)
@@ -123,7 +125,7 @@ func manyJudged(t *testing.T, s *store.Store, n int) {
 	}
 	for _, do := range []string{
 		`INSERT INTO events (seq, previous, hash, body, time, event, outcome, actor_id, request_id) ` + numbers + `
-		SELECT i, '', '', '{"reason":"r' || i % 1000 || '","client_ip":"192.0.2.' || i % 1000 || '","permission":"p' || i % 1000 || '"}',
+		SELECT i, '', '', '{"reason":"r' || i % 1000 || '","client_ip":"192.0.2.' || i % 1000 || '","provider":"p' || i % 1000 || '","permission":"p' || i % 1000 || '"}',
 		` + at + `, 'noun' || i % 997 || '.verb' || i % 997, CASE WHEN i % 7 = 0 THEN 'refused' ELSE 'ok' END, '', '' FROM n`,
 		"UPDATE chain_heads SET seq = ?",
 	} {

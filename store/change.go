@@ -93,9 +93,9 @@ func again(err error) bool {
 
 // eventRow is a link of the chain with what it is searched by: first what is
 // copied out of its body, then what the database computes from it. Reason,
-// permission and address have indexes of what the body says, and no columns.
+// permission, provider and address have indexes of what the body says, no columns.
 type eventRow struct {
-	Seq int64 `gorm:"primaryKey;autoIncrement:false;index:idx_events_event,priority:2;index:idx_events_noun,priority:2;index:idx_events_outcome,priority:2;index:idx_events_actor_id,priority:2;index:idx_events_actor_name,priority:2;index:idx_events_request_id,priority:2;index:idx_events_target_id,priority:2;index:idx_events_location,priority:2;index:idx_events_run_id,priority:2;index:idx_events_refused,priority:2;index:idx_events_reason;index:idx_events_permission;index:idx_events_client_ip"`
+	Seq int64 `gorm:"primaryKey;autoIncrement:false;index:idx_events_event,priority:2;index:idx_events_noun,priority:2;index:idx_events_outcome,priority:2;index:idx_events_actor_id,priority:2;index:idx_events_actor_name,priority:2;index:idx_events_request_id,priority:2;index:idx_events_target_id,priority:2;index:idx_events_location,priority:2;index:idx_events_run_id,priority:2;index:idx_events_refused,priority:2;index:idx_events_reason;index:idx_events_provider;index:idx_events_permission;index:idx_events_client_ip"`
 
 	Previous, Hash, Body string
 

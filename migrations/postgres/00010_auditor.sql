@@ -9,3 +9,4 @@ CREATE INDEX idx_events_refused ON events (event, seq) WHERE outcome NOT IN ('ok
 CREATE INDEX idx_events_reason ON events ((substring(body FROM '"reason":"([^"\\]{0,100})"')), seq) WHERE (substring(body FROM '"reason":"([^"\\]{0,100})"')) IS NOT NULL;
 CREATE INDEX idx_events_permission ON events ((substring(body FROM '"permission":"([^"\\]{0,100})"')), seq) WHERE (substring(body FROM '"permission":"([^"\\]{0,100})"')) IS NOT NULL;
 CREATE INDEX idx_events_client_ip ON events ((substring(body FROM '"client_ip":"([^"\\]{0,100})"')), seq) WHERE (substring(body FROM '"client_ip":"([^"\\]{0,100})"')) IS NOT NULL;
+CREATE INDEX idx_events_provider ON events ((substring(body FROM '"provider":"([^"\\]{0,100})"')), seq) WHERE (substring(body FROM '"provider":"([^"\\]{0,100})"')) IS NOT NULL;

@@ -7,3 +7,4 @@ CREATE INDEX idx_events_refused ON events (event, seq) WHERE outcome NOT IN ('ok
 CREATE INDEX idx_events_reason ON events (json_extract(body, '$.reason'), seq) WHERE json_extract(body, '$.reason') IS NOT NULL;
 CREATE INDEX idx_events_permission ON events (json_extract(body, '$.permission'), seq) WHERE json_extract(body, '$.permission') IS NOT NULL;
 CREATE INDEX idx_events_client_ip ON events (json_extract(body, '$.client_ip'), seq) WHERE json_extract(body, '$.client_ip') IS NOT NULL;
+CREATE INDEX idx_events_provider ON events (json_extract(body, '$.provider'), seq) WHERE json_extract(body, '$.provider') IS NOT NULL;
