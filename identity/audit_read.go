@@ -3,6 +3,7 @@ package identity
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -102,38 +103,45 @@ func (s *Service) eachRecord(ctx context.Context, f models.Filter, to int64, fn 
 // RunTrail is everything about a run, the oldest first: what names it, what was
 // done to it, and what else the same requests did, which is how a launch is
 // found that had no run yet. It is for auditors, admins and the operator, and is
-// recorded (audit.read).
-func (s *Service) RunTrail(ctx context.Context, runID string) ([]models.Record, error) {
+// recorded (audit.read). Cut tells that there is more: of what names the run, was
+// done to it, or belongs to one of its requests, the newest 10,000 each are there.
+func (s *Service) RunTrail(ctx context.Context, runID string) (all []models.Record, cut bool, err error) {
 	if err := s.mayAudit(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if runID == "" {
-		return nil, models.ErrNotFound
+		return nil, false, models.ErrNotFound
 	}
-	found := map[int64]models.Record{}
+	g := gathered{found: map[int64]models.Record{}}
 	for _, f := range []models.Filter{{Run: runID}, {Target: runID}} {
-		if err := s.gather(ctx, f, found); err != nil {
-			return nil, err
+		if err := g.add(ctx, s.Store, f); err != nil {
+			return nil, false, err
 		}
 	}
-	for _, request := range requestsOf(found) {
-		if err := s.gather(ctx, models.Filter{Request: request, Event: "dagster.*"}, found); err != nil {
-			return nil, err
+	for _, request := range requestsOf(g.found) {
+		if err := g.add(ctx, s.Store, models.Filter{Request: request, Event: "dagster.*"}); err != nil {
+			return nil, false, err
 		}
 	}
-	all := make([]models.Record, 0, len(found))
-	for _, r := range found {
-		all = append(all, r)
-	}
-	slices.SortFunc(all, func(a, b models.Record) int { return cmp.Compare(a.Seq, b.Seq) })
-	return all, s.Record(ctx, audited(ctx, "audit.read", models.Filter{Run: runID}.String()))
+	all = slices.SortedFunc(maps.Values(g.found), func(a, b models.Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	return all, g.cut, s.Record(ctx, audited(ctx, "audit.read", models.Filter{Run: runID}.String()))
 }
 
-// gather adds what a filter chooses, the newest, and no more than a run may have.
-func (s *Service) gather(ctx context.Context, f models.Filter, into map[int64]models.Record) error {
-	records, err := s.Store.Records(ctx, f, store.Page{Limit: maxRecords})
+// gathered are events that several filters chose, each once.
+type gathered struct {
+	found map[int64]models.Record
+	// cut tells that a filter chose more than a run may have.
+	cut bool
+}
+
+// add adds what a filter chooses, the newest, and no more than a run may have.
+func (g *gathered) add(ctx context.Context, from *store.Store, f models.Filter) error {
+	records, err := from.Records(ctx, f, store.Page{Limit: maxRecords + 1})
+	if len(records) > maxRecords {
+		records, g.cut = records[:maxRecords], true
+	}
 	for _, r := range records {
-		into[r.Seq] = r
+		g.found[r.Seq] = r
 	}
 	return err
 }

@@ -32,7 +32,7 @@ func (w *world) reading() map[string]func(ctx context.Context) error {
 		"audit.review": func(ctx context.Context) error {
 			return w.AccessReview(ctx, func(identity.Reviewed) error { return nil })
 		},
-		"run": func(ctx context.Context) error { _, err := w.RunTrail(ctx, "run1"); return err },
+		"run": func(ctx context.Context) error { _, _, err := w.RunTrail(ctx, "run1"); return err },
 	}
 }
 
@@ -124,19 +124,35 @@ func TestRunTrail(t *testing.T) {
 			w.t.Fatal(err)
 		}
 		for run, want := range map[string]string{"run1": "[launchRun allowed launchRun ok terminateRun refused]", "run2": "[launchRun ok]", "run3": "[]"} {
-			all, err := w.RunTrail(operator, run)
+			all, cut, err := w.RunTrail(operator, run)
 			got := []string{}
 			for _, r := range all {
 				got = append(got, r.Event.Operation+" "+r.Event.Outcome)
 			}
-			if fmt.Sprint(got) != want || err != nil {
+			if fmt.Sprint(got) != want || cut || err != nil {
 				w.t.Errorf("%s: %v (%v), want %s", run, got, err, want)
 			}
 		}
-		if _, err := w.RunTrail(operator, ""); !errors.Is(err, models.ErrNotFound) {
+		if _, _, err := w.RunTrail(operator, ""); !errors.Is(err, models.ErrNotFound) {
 			w.t.Errorf("of no run: %v", err)
 		}
 	})
+}
+
+// A run has no more than 10,000 events of each kind, the newest, and says so.
+func TestRunTrailIsCut(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	events := make([]models.Event, 10_001)
+	for i := range events {
+		events[i] = models.Event{Event: "dagster.mutation", RunID: "long", Operation: fmt.Sprint(i)}
+	}
+	if err := w.Store.Record(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	all, cut, err := w.RunTrail(operator, "long")
+	if err != nil || !cut || len(all) != 10_000 || all[0].Event.Operation != "1" {
+		t.Errorf("%d events, cut: %v (%v)", len(all), cut, err)
+	}
 }
 
 // A review says who has what, by which rule, since when, and who gave it.

@@ -198,12 +198,15 @@ func (v auditRunVerb) Run(ctx context.Context, env environment, io stdio) error 
 		return usagef("a run has no empty id")
 	}
 	return quietly(operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
-		records, err := s.RunTrail(ctx, v.ID)
+		records, cut, err := s.RunTrail(ctx, v.ID)
 		if err == nil && len(records) == 0 {
 			err = fmt.Errorf("no event tells of a run %q", v.ID)
 		}
 		if err != nil {
 			return err
+		}
+		if cut {
+			fmt.Fprintf(io.Err, "there are older events that are not shown: dagpass audit export --run %s has all that name the run\n", plain(v.ID))
 		}
 		return printRecords(io.Out, records, v.JSON)
 	}))
