@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -32,9 +31,11 @@ type Reviewed struct {
 
 // ReviewedWay is one way in of a person, with what it gives by today's policy.
 type ReviewedWay struct {
-	Slot       string     `json:"provider"`
-	Issuer     string     `json:"issuer"`
-	Subject    string     `json:"subject"`
+	Slot    string `json:"provider"`
+	Issuer  string `json:"issuer"`
+	Subject string `json:"subject"`
+	// Since is when they first came this way.
+	Since      *time.Time `json:"since,omitempty"`
 	SignedInAt *time.Time `json:"signed_in_at,omitempty"`
 	// Role is the highest built-in one held in the whole deployment.
 	Role policy.Role `json:"role"`
@@ -66,47 +67,28 @@ func (s *Service) AccessReview(ctx context.Context, fn func(Reviewed) error) err
 		if err != nil {
 			return err
 		}
-		for _, last = range users {
-			r, err := s.review(ctx, last)
-			if err != nil {
-				return err
-			}
-			if err := fn(r); err != nil {
-				return err
-			}
+		if err := s.reviewEach(ctx, users, fn); err != nil || len(users) < usersAtOnce {
+			return err
 		}
-		if len(users) < usersAtOnce {
-			return nil
-		}
+		last = users[len(users)-1]
 	}
 }
 
-func (s *Service) review(ctx context.Context, user models.User) (Reviewed, error) {
-	r := Reviewed{
-		ID: user.ID, Name: user.Label(), Email: user.Email, CreatedAt: user.CreatedAt, DisabledAt: user.DisabledAt, Assigned: user.Role,
-		Factors: []models.FactorKind{}, Ways: []ReviewedWay{},
-	}
-	identities, err := s.Store.IdentitiesOf(ctx, user.ID)
+func (s *Service) reviewEach(ctx context.Context, users []models.User, fn func(Reviewed) error) error {
+	identities, err := s.Store.IdentitiesOfAll(ctx, idsOf(users))
 	if err != nil {
-		return r, err
+		return err
 	}
-	for _, identity := range identities {
-		way := s.reviewWay(user, identity)
-		r.Ways = append(r.Ways, way)
-		if r.LastSignIn == nil { // they come with the last used first
-			r.LastSignIn = way.SignedInAt
+	all, err := s.reviewAll(ctx, users, identities)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if err := fn(r); err != nil {
+			return err
 		}
 	}
-	factors, err := s.Store.FactorsOf(ctx, user.ID)
-	for _, f := range factors {
-		if !slices.Contains(r.Factors, f.Kind) {
-			r.Factors = append(r.Factors, f.Kind)
-		}
-	}
-	if err != nil || user.Role == policy.None {
-		return r, err
-	}
-	return r, s.reviewRole(ctx, &r)
+	return nil
 }
 
 // reviewRole finds who assigned the role, and when.
@@ -121,7 +103,7 @@ func (s *Service) reviewRole(ctx context.Context, r *Reviewed) error {
 func (s *Service) reviewWay(user models.User, identity models.Identity) ReviewedWay {
 	p, who := s.Policy(), subject(user, identity)
 	access := p.Access(who)
-	way := ReviewedWay{Slot: identity.Slot, Issuer: identity.Issuer, Subject: identity.Subject, Role: access.Role, Rules: p.Rules(who)}
+	way := ReviewedWay{Slot: identity.Slot, Issuer: identity.Issuer, Subject: identity.Subject, Since: &identity.CreatedAt, Role: access.Role, Rules: p.Rules(who)}
 	if !identity.SignedInAt.IsZero() {
 		way.SignedInAt = &identity.SignedInAt
 	}

@@ -2,8 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -34,24 +32,6 @@ func (s *Service) ExportPeople(ctx context.Context, q PeopleQuery, fn func(Perso
 		page, err = s.People(ctx, q)
 	}
 	return err
-}
-
-// Names tells by id what people are called now. Who has no account any more has
-// no name.
-func (s *Service) Names(ctx context.Context, ids []string) (map[string]string, error) {
-	names, err := map[string]string{}, s.mayLook(ctx)
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		if err != nil {
-			return nil, err
-		}
-		var user models.User
-		if user, err = s.Store.User(ctx, id); errors.Is(err, models.ErrNotFound) {
-			err = nil
-			continue
-		}
-		names[id] = user.Label()
-	}
-	return names, err
 }
 
 // LinkLasts is how long a new link works.

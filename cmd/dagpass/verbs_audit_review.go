@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -83,18 +81,12 @@ func (e explainer) texts(r identity.Reviewed) map[string]string {
 	return texts
 }
 
-// reviewColumns are the columns of the CSV, which has a row for each way in of a
-// person, and one for who has none.
-var reviewColumns = []string{
-	"id", "name", "email", "created_at", "disabled_at", "last_sign_in", "assigned_role", "assigned_at", "assigned_by", "factors",
-	"provider", "issuer", "subject", "signed_in_at", "enters", "role", "rules", "locations",
-}
-
+// reviewCSV writes a row for each way in of a person.
 func reviewCSV(w io.Writer, e explainer) (write func(identity.Reviewed) error, done func() error) {
-	rows := models.NewTable(w, reviewColumns)
+	rows := models.NewTable(w, identity.ReviewColumns())
 	write = func(r identity.Reviewed) error {
-		for _, way := range waysOf(r) {
-			if err := rows.Row(e.reviewRow(r, way)...); err != nil {
+		for _, row := range r.Rows(func(name string) string { return e.rule(name).String() }) {
+			if err := rows.Row(row...); err != nil {
 				return err
 			}
 		}
@@ -109,29 +101,6 @@ func waysOf(r identity.Reviewed) []identity.ReviewedWay {
 		return []identity.ReviewedWay{{}}
 	}
 	return r.Ways
-}
-
-func (e explainer) reviewRow(r identity.Reviewed, way identity.ReviewedWay) []string {
-	return []string{
-		r.ID, r.Name, r.Email, models.Instant(&r.CreatedAt), models.Instant(r.DisabledAt), models.Instant(r.LastSignIn), string(r.Assigned), models.Instant(r.AssignedAt), r.AssignedBy, factorWords(r),
-		way.Slot, way.Issuer, way.Subject, models.Instant(way.SignedInAt), yes(way.Enters), string(way.Role), strings.Join(e.ruleWords(way), "; "), locationWords(way),
-	}
-}
-
-func (e explainer) ruleWords(way identity.ReviewedWay) (all []string) {
-	for _, name := range way.Rules {
-		all = append(all, e.rule(name).String())
-	}
-	return all
-}
-
-// locationWords says where a rule gives its role, if not everywhere.
-func locationWords(way identity.ReviewedWay) string {
-	var all []string
-	for _, rule := range slices.Sorted(maps.Keys(way.Locations)) {
-		all = append(all, rule+" at "+strings.Join(way.Locations[rule], ", "))
-	}
-	return strings.Join(all, "; ")
 }
 
 func factorWords(r identity.Reviewed) string {
@@ -151,7 +120,7 @@ func reviewTable(w io.Writer) (write func(identity.Reviewed) error, done func() 
 		for _, way := range waysOf(r) {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", quoted(cmp.Or(r.Name, r.ID)), quoted(r.Email), stateWord(r), dayOf(r.LastSignIn),
 				cmp.Or(factorWords(r), "-"), cmp.Or(way.Slot, "-"), yes(way.Enters), cmp.Or(string(way.Role), "-"),
-				cmp.Or(strings.Join(way.Rules, ", "), "-"), quoted(locationWords(way)), assignedWords(r))
+				cmp.Or(strings.Join(way.Rules, ", "), "-"), quoted(way.Where()), assignedWords(r))
 		}
 		return nil
 	}

@@ -466,7 +466,7 @@ func TestAccessReview(t *testing.T) {
 			t.Errorf("%+v", edgar)
 		}
 		rows, err := csv.NewReader(strings.NewReader(o.must("", "audit", "access-review", "--csv"))).ReadAll()
-		if err != nil || len(rows) != 3 || !slices.Equal(rows[0], reviewColumns) || rows[2][2] != "edgar@example.com" {
+		if err != nil || len(rows) != 3 || !slices.Equal(rows[0], identity.ReviewColumns()) || rows[2][2] != "edgar@example.com" {
 			t.Errorf("%v %q", err, rows)
 		}
 		if got := o.listed("--event audit.review"); len(got) != 2 {
