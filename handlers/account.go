@@ -32,7 +32,7 @@ func (s *Server) accountPage(c echo.Context) (v views.Account, err error) {
 		Role: string(p.Access.Role), Groups: p.Identity.Claims.Groups, Permissions: p.Access.Permissions.Names(),
 		SignedInAt: p.SignedInAt, ExpiresAt: p.ExpiresAt, Scopes: accountScopes(p.Access),
 	}
-	for _, fill := range []func(echo.Context, *views.Account) error{s.fillSessions, s.fillLinked, s.fillPassword, s.fillFactors} {
+	for _, fill := range []func(echo.Context, *views.Account) error{s.fillSessions, s.fillLinked, s.fillPassword, s.fillFactors, s.fillTokens} {
 		if err := fill(c, &v); err != nil {
 			return v, err
 		}
@@ -232,6 +232,7 @@ var accountNotices = map[string]string{
 	"factor_added_here": "The second factor is set up. You are signed in elsewhere too, from before it: you can end that below.",
 	"factor_removed":    "The second factor is removed.",
 	"unlinked":          "The account is no longer linked.",
+	"token_revoked":     "That token opens nothing any more.",
 }
 
 // accountNotice is the sentence, with how many other sessions ended. Whatever

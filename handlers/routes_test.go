@@ -78,6 +78,8 @@ GET  /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /
 POST /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login | 404 | 303 /auth/confirm
 POST /auth/account/link/:slot        | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login | 404 | 303 /auth/confirm
 POST /auth/account/unlink            | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login | 404 | 303 /auth/confirm
+POST /auth/account/tokens            | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 400 | 400
+POST /auth/account/tokens/revoke     | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 404 | 404 | 303 /auth/login | 404 | 404
 
 GET  /auth/admin                      | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200
 GET  /auth/admin/people               | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200

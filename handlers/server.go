@@ -152,6 +152,8 @@ func (s *Server) personRoutes() {
 	s.post(here, "/account/recovery-codes", s.newRecoveryCodes)
 	s.post(here, "/account/link/:slot", s.linkProvider)
 	s.post(here, "/account/unlink", s.unlink)
+	s.post(here, "/account/tokens", s.makeToken)
+	s.post(here, "/account/tokens/revoke", s.revokeToken)
 	s.post(s.group(s.local, s.sameOrigin, s.recognise, s.signedIn, s.byHand), "/account/password", s.changePassword)
 }
 

@@ -64,7 +64,7 @@ type Problem struct {
 	Reference    string // request id to quote to an administrator; "" shows none
 	Action       string // text of the main link; "" shows none
 	ActionHref   string // target of the main link, prefix included
-	RetrySeconds int    // the page loads itself again after so many seconds; 0 never
+	RetrySeconds int    // the page asks after so many seconds whether it may go on; 0 never
 	// Wait is said in words after the message: "You can try again in 2 minutes."
 	// The page does not load itself again. 0 says nothing.
 	Wait       time.Duration
@@ -99,6 +99,8 @@ type Account struct {
 	// LinkTo are the providers at which another account may be linked; Href is not
 	// used: the buttons post to /auth/account/link/{slot}.
 	LinkTo []ProviderButton
+	// Tokens is nil for whom the API has no answer.
+	Tokens *APITokens
 }
 
 // Component renders the page.

@@ -32,7 +32,7 @@ const Markup = `"><script>alert(1)</script><img src=x onerror=alert(1)>'`
 // Pages returns all samples, in the order in which a person meets them.
 func Pages() []Page {
 	return slices.Concat(
-		setups(), logins(), localLogins(), links(), secondFactors(), enrolments(), problems(), confirmations(), accounts(), localAccounts(), consoles(), signOuts(),
+		setups(), logins(), localLogins(), links(), secondFactors(), enrolments(), problems(), confirmations(), accounts(), localAccounts(), tokens(), consoles(), signOuts(),
 	)
 }
 
