@@ -22,6 +22,8 @@ type Page struct {
 	After, Before int64
 	Limit         int
 	Oldest        bool
+	// lead is the term whose index is read; empty lets the database choose.
+	lead string
 }
 
 // late is how much later than its time an event may have been appended, and how
@@ -35,6 +37,9 @@ func (s *Store) Records(ctx context.Context, f models.Filter, p Page) ([]models.
 	var rows []eventRow
 	err := s.planned(ctx, func(db *gorm.DB) error {
 		bounded, err := within(db, f, p)
+		if err == nil {
+			bounded, _, err = led(db, f, bounded, fewUpTo)
+		}
 		if err != nil {
 			return err
 		}
@@ -61,12 +66,19 @@ func (s *Store) planned(ctx context.Context, fn func(*gorm.DB) error) error {
 	})
 }
 
-// within makes the bounds of a page by number those of its times, too: numbers
-// are what every index is ordered by.
+// within makes the bounds of a page by number those of the trail and of its times,
+// too: numbers are what every index is ordered by. One bound on either side is
+// what a database reads an index between; of two, it may take the wider one.
 func within(db *gorm.DB, f models.Filter, p Page) (Page, error) {
 	if p.Before == 0 {
 		p.Before = math.MaxInt64
 	}
+	var trail struct{ Anchor, Head int64 }
+	err := db.Raw("SELECT coalesce((SELECT seq FROM audit_anchors WHERE id = 1), 0) AS anchor, seq AS head FROM chain_heads WHERE id = 1").Take(&trail).Error
+	if err != nil {
+		return p, err
+	}
+	p.After, p.Before = max(p.After, trail.Anchor), min(p.Before, trail.Head+1)
 	if !f.Since.IsZero() {
 		last, err := numberOf(before(db, f.Since), p.After)
 		if err != nil {
@@ -107,7 +119,7 @@ func numberOf(db *gorm.DB, otherwise int64) (int64, error) {
 // pageOf is the query for a page. A person is an id or a name: each has an index,
 // and both together have none, so that the page is made of one page of either.
 func pageOf(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
-	if f.Person == "" {
+	if f.Person == "" || !p.leads(person) {
 		return ordered(filtered(db, f, p), p)
 	}
 	byID := ordered(filtered(db, f, p).Where("actor_id = ?", f.Person), p).Select("seq")
@@ -122,31 +134,14 @@ func ordered(db *gorm.DB, p Page) *gorm.DB {
 	return db.Order("seq DESC").Limit(p.Limit)
 }
 
-// filtered says what is chosen, but for the person. Where an index leaves out
-// what is empty, the condition says that it is not asked for.
+// filtered says what is chosen, but for a person that leads.
 func filtered(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
-	db = db.Table("events").Where("seq > ? AND seq < ?", p.After, p.Before).
-		Where("seq > coalesce((SELECT seq FROM audit_anchors WHERE id = 1), 0) AND seq <= (SELECT seq FROM chain_heads WHERE id = 1)")
-	noun, all := f.Noun()
-	if all {
-		f.Event = ""
-	} else {
-		noun = ""
-	}
-	for _, c := range []struct{ where, value string }{
-		{"event = ?", f.Event},
-		{"noun = ?", noun},
-		{"outcome = ?", f.Outcome},
-		{"request_id = ?", f.Request},
-		{"target_id = ? AND target_id <> ''", f.Target},
-		{"location = ? AND location <> ''", f.Location},
-		{"run_id = ? AND run_id <> ''", f.Run},
-		{says(db, "reason"), f.Reason},
-		{says(db, "provider"), f.Provider},
-		{says(db, "client_ip"), f.Address},
-	} {
-		if c.value != "" {
-			db = db.Where(c.where, c.value)
+	db = p.between(db)
+	for _, t := range terms(db, f) {
+		if p.leads(t.column) {
+			db = t.found(db)
+		} else {
+			db = t.beside(db)
 		}
 	}
 	if !f.Since.IsZero() {

@@ -12,14 +12,19 @@ import (
 	"github.com/dagpass/dagpass/models"
 )
 
-// says is the condition that the body of an event says something, in the words of
-// the index for it (migration 10). The name is one of ours, never a client's.
+// says is the condition that the body of an event says something.
 func says(db *gorm.DB, name string) string {
-	said := "json_extract(body, '$." + name + "')"
-	if db.Name() != "sqlite" {
-		said = `(substring(body FROM '"` + name + `":"([^"\\]{0,100})"'))`
-	}
+	said := spoken(db, name)
 	return said + " = ? AND " + said + " IS NOT NULL"
+}
+
+// spoken is what the body of an event says, in the words of the index for it
+// (migration 10). The name is one of ours, never a client's.
+func spoken(db *gorm.DB, name string) string {
+	if db.Name() != "sqlite" {
+		return `(substring(body FROM '"` + name + `":"([^"\\]{0,100})"'))`
+	}
+	return "json_extract(body, '$." + name + "')"
 }
 
 // Kind is one kind of events: those called so, or those that took a permission.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 
 	"gorm.io/gorm"
@@ -59,4 +60,9 @@ func (s *Store) RecordQueries(f models.Filter, p Page) (queries []string) {
 	}
 	p, _ = within(s.read, f, p)
 	return append(queries, said(pageOf(dry, f, p).Find(&[]eventRow{})))
+}
+
+// SearchFew is [Store.Search] that looks at so many events of a term at once.
+func (s *Store) SearchFew(ctx context.Context, f models.Filter, p Page, many int) (Found, error) {
+	return s.search(ctx, f, p, many)
 }
