@@ -137,9 +137,8 @@ func (p *Pages) problem(r *http.Request, status int, code, title, message string
 	return v
 }
 
-// action is the way on from a problem. A stranger whose page loads itself again
-// has none.
-func (p *Pages) action(r *http.Request, code string, known, reloads bool) (text, href string) {
+// action is the way on from a problem: to the same page where that may help.
+func (p *Pages) action(r *http.Request, code string, known, again bool) (text, href string) {
 	switch {
 	case code == identity.ErrSetup.Code && !p.LocalAccounts:
 		return "", "" // whoever runs it makes the admin on the command line
@@ -147,10 +146,10 @@ func (p *Pages) action(r *http.Request, code string, known, reloads bool) (text,
 		return "Set up the first admin", p.Site.Prefix() + "/auth/setup"
 	case code == identity.ErrConfirm.Code:
 		return "Confirm that it is you", p.confirm(r)
+	case again:
+		return "Try again", p.Site.Next(r.URL.RequestURI())
 	case known:
 		return "To the front page", p.Site.Prefix() + "/"
-	case reloads:
-		return "", ""
 	}
 	return "To the sign-in page", p.Site.Prefix() + "/auth/login"
 }

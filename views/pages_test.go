@@ -33,7 +33,7 @@ func TestPagesSay(t *testing.T) {
 		{"status", problem(), "main p", "Error 502", "", ""},
 		{"action", problem(), "main a", "Try now", "href", "/dagster/runs"},
 		{"reference", problem(), ".reference code", "01ABC", "", ""},
-		{"retry", problem(), "meta[http-equiv=refresh]", "", "content", "5"},
+		{"retry", problem(), "p[data-retry][hidden]", "This page goes on by itself.", "data-retry", "5"},
 		{"wrong account", problem(), "form[method=post]", "Sign out", "action", "/dagster/auth/logout"},
 		{"who is refused", problem(), "main strong", "ada@example.com", "", ""},
 		{"account name", account(), "main .text-lg", "Ada", "", ""},
