@@ -173,9 +173,9 @@ func (s *Service) SignInDirectory(ctx context.Context, slot, username, password 
 	if username == "" || password == "" {
 		return SignedIn{}, s.refuseSignIn(ctx, slot, "empty", ErrWrongPassword, nil)
 	}
-	claim, err := s.askDirectory(ctx, directory, slot, username, password)
+	claim, err := s.proveInDirectory(ctx, directory, slot, username, password)
 	if err != nil {
-		return SignedIn{}, err
+		return SignedIn{}, s.refuseDirectory(ctx, slot, err)
 	}
 	if claim.AuthTime.IsZero() {
 		claim.AuthTime = s.Now()
@@ -183,12 +183,17 @@ func (s *Service) SignInDirectory(ctx context.Context, slot, username, password 
 	return s.admit(ctx, slot, models.MethodDirectory, claim, e)
 }
 
-// askDirectory has a directory judge a password. Where it is down nothing is
-// counted; what it cannot answer in between is.
-func (s *Service) askDirectory(ctx context.Context, d providers.Directory, slot, username, password string) (claim providers.Claim, err error) {
+// proveInDirectory has a directory judge a password. Where it is down nothing is
+// counted; what it cannot answer in between is. What the directory says is an
+// error of providers and not recorded yet; all others are.
+func (s *Service) proveInDirectory(ctx context.Context, d providers.Directory, slot, username, password string) (claim providers.Claim, err error) {
+	defer func() {
+		if !errors.As(err, new(*models.Error)) {
+			s.noteAnswer(ctx, slot, err)
+		}
+	}()
 	if err := d.Ready(ctx); err != nil {
-		reason, _ := fromProvider(err)
-		return claim, s.refuseSignIn(ctx, slot, reason, ErrProviderFailed, err)
+		return claim, err
 	}
 	worked, err := s.try(ctx, "directory", "slot:"+slot+":"+nameKey(username))
 	if err != nil {
@@ -196,11 +201,24 @@ func (s *Service) askDirectory(ctx context.Context, d providers.Directory, slot,
 	}
 	if claim, err = d.SignIn(ctx, username, password); err == nil {
 		worked(ctx)
-		return claim, nil
 	}
-	reason, public := fromProvider(err)
-	if public.Kind != models.KindOutage {
-		public = ErrWrongPassword
+	return claim, err
+}
+
+// refuseDirectory refuses a sign-in for what a directory says. To all but an
+// outage a person gets one answer: else they would learn which names there are.
+func (s *Service) refuseDirectory(ctx context.Context, slot string, err error) error {
+	var from *providers.Error
+	if !errors.As(err, &from) {
+		return err
 	}
-	return providers.Claim{}, s.refuseSignIn(ctx, slot, reason, public, err)
+	return s.refuseSignIn(ctx, slot, from.Reason, inDirectory(err), err)
+}
+
+// inDirectory are the public words for what a directory says.
+func inDirectory(err error) *models.Error {
+	if _, public := fromProvider(err); public.Kind == models.KindOutage {
+		return public
+	}
+	return ErrWrongPassword
 }

@@ -36,6 +36,7 @@ type attempt struct {
 const (
 	toLink    = "link"    // to add the account at the provider to the person's own
 	toConfirm = "confirm" // to prove again who they are
+	toTest    = "test"    // to see what a sign-in would come to
 )
 
 // Begun is what the browser is sent away with.

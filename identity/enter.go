@@ -28,6 +28,9 @@ type SignedIn struct {
 	Expires time.Time
 	// Next is where the browser was going, on our own origin.
 	Next string
+	// Test is what a test sign-in came to, and nil for all others. With it there is
+	// no token, and nobody is signed in.
+	Test *TestResult
 }
 
 // entrant is somebody who has proved a first factor.
@@ -63,7 +66,7 @@ func (s *Service) enter(ctx context.Context, slot string, e Entry, prove func(*s
 		if err := s.mayBecome(who); err != nil {
 			return models.Event{}, err
 		}
-		wants, err := s.wants(tx, who)
+		wants, err := s.wants(tx.Factors, who)
 		if err != nil {
 			return models.Event{}, err
 		}

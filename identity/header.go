@@ -15,6 +15,7 @@ func (s *Service) SignInHeader(ctx context.Context, slot string, h map[string][]
 		return SignedIn{}, ErrNoProvider
 	}
 	claim, err := witness.SignIn(ctx, h, peer)
+	s.noteAnswer(ctx, slot, err)
 	if err != nil {
 		reason, public := fromProvider(err)
 		return SignedIn{}, s.refuseSignIn(ctx, slot, reason, public, err)

@@ -66,6 +66,7 @@ type Service struct {
 	hasher     *hasher
 	claimed    atomic.Pointer[claimed]
 	inForce    inForce
+	ways       ways
 	// signed is the event of the last checkpoint that this process has seen.
 	signed atomic.Int64
 }
@@ -117,9 +118,10 @@ func (s *Service) Providers(ctx context.Context) []ProviderState {
 	return states
 }
 
-// Sweep removes what has expired and tells of refusals that were folded. Every
-// replica calls it, once a minute.
+// Sweep removes what has expired, and tells of refusals that were folded and of
+// how providers answered. Every replica calls it, once a minute.
 func (s *Service) Sweep(ctx context.Context) error {
+	s.noteWaiting(ctx)
 	_, err := s.Store.Sweep(ctx, s.Now(), s.Rules().SessionIdle)
 	return errors.Join(err, s.recordFolded(ctx, s.folder.due(s.Now())))
 }

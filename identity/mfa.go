@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/dagpass/dagpass/models"
-	"github.com/dagpass/dagpass/store"
 )
 
 // MFA says who needs a second factor.
@@ -25,16 +24,17 @@ func ParseMFA(s string) (MFA, bool) {
 	return m, m == MFAOptional || m == MFARequired || m == MFAOff
 }
 
-// wants tells what a sign-in still lacks once the first factor is proved. Where
-// the provider says that it asked for a second one, it notes so.
-func (s *Service) wants(tx *store.Tx, who *entrant) (models.Wants, error) {
+// wants tells what a sign-in still lacks once the first factor is proved, by the
+// second factors that somebody has. Where the provider says that it asked for a
+// second one, it notes so.
+func (s *Service) wants(factorsOf func(userID string) ([]models.Factor, error), who *entrant) (models.Wants, error) {
 	if who.factor == models.FactorNone && who.twofold() {
 		who.factor = models.FactorProvider
 	}
 	if who.factor != models.FactorNone || !s.asksAtSignIn(who) {
 		return "", nil
 	}
-	factors, err := tx.Factors(who.user.ID)
+	factors, err := factorsOf(who.user.ID)
 	switch {
 	case err != nil:
 		return "", err

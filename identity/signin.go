@@ -17,16 +17,28 @@ func (s *Service) Begin(ctx context.Context, slot, next string) (Begun, error) {
 
 // begin sends somebody to the provider of the attempt's slot, whatever for.
 func (s *Service) begin(ctx context.Context, a attempt) (Begun, error) {
-	provider, ok := s.doors[a.Slot].provider()
-	if !ok {
+	if _, ok := s.doors[a.Slot].provider(); !ok {
 		return Begun{}, ErrNoProvider
 	}
+	begun, err := s.embark(ctx, a)
+	var from *providers.Error
+	if errors.As(err, &from) {
+		reason, public := fromProvider(err)
+		return Begun{}, s.refuseSignIn(ctx, a.Slot, reason, public, err)
+	}
+	return begun, err
+}
+
+// embark is begin without judging what the provider says, which is an error of
+// providers.
+func (s *Service) embark(ctx context.Context, a attempt) (Begun, error) {
+	provider, _ := s.doors[a.Slot].provider()
 	a.State, a.Nonce, a.Verifier = models.RandomToken(), models.RandomToken(), models.RandomToken()
 	a.RedirectURI, a.Expires = s.RedirectURI(a.Slot), s.Now().Add(attemptTTL)
 	redirect, err := provider.Begin(ctx, a.Attempt)
 	if err != nil {
-		reason, public := fromProvider(err)
-		return Begun{}, s.refuseSignIn(ctx, a.Slot, reason, public, err)
+		s.noteAnswer(ctx, a.Slot, err)
+		return Begun{}, err
 	}
 	sealed, err := s.sealAttempt(a)
 	return Begun{redirect, AttemptName(a.State), sealed, a.Expires}, err
@@ -48,13 +60,17 @@ type Return struct {
 // Finish judges a callback and signs the person in: state, iss and error
 // before any request to the provider; then the code, the token, the allow-list,
 // and one change of the store. Every refusal is recorded with its reason. An
-// attempt to link or to confirm makes no session: its SignedIn has no token.
+// attempt to link, to confirm or to test makes no session: its SignedIn has no
+// token.
 func (s *Service) Finish(ctx context.Context, r Return) (SignedIn, error) {
 	provider, ok := s.doors[r.Slot].provider()
 	if !ok {
 		return SignedIn{}, ErrNoProvider
 	}
 	a, err := s.openAttempt(r.Sealed, r.Slot, r.Callback.State)
+	if a.Purpose == toTest {
+		return s.finishTest(ctx, provider, a, r, err)
+	}
 	if err != nil {
 		return SignedIn{}, s.refuseSignIn(ctx, r.Slot, "state", ErrSignInExpired, err)
 	}
@@ -62,6 +78,7 @@ func (s *Service) Finish(ctx context.Context, r Return) (SignedIn, error) {
 		return SignedIn{}, err
 	}
 	claim, err := provider.Finish(ctx, a.Attempt, r.Callback)
+	s.noteAnswer(ctx, r.Slot, err)
 	if err != nil {
 		reason, public := fromProvider(err)
 		return SignedIn{}, s.refuseSignIn(ctx, r.Slot, reason, public, err)
@@ -69,7 +86,8 @@ func (s *Service) Finish(ctx context.Context, r Return) (SignedIn, error) {
 	return s.conclude(ctx, a, claim, r)
 }
 
-// conclude does with a verified claim what the attempt was begun for.
+// conclude does with a verified claim what the attempt was begun for. What it
+// does not know, a test among it, is refused.
 func (s *Service) conclude(ctx context.Context, a attempt, claim providers.Claim, r Return) (SignedIn, error) {
 	switch a.Purpose {
 	case "":
@@ -102,6 +120,7 @@ func (s *Service) spend(ctx context.Context, provider providers.Provider, a atte
 		return ErrUnavailable.Because(err)
 	}
 	if err := provider.Check(ctx, r.Callback); err != nil {
+		s.noteAnswer(ctx, r.Slot, err)
 		reason, public := fromProvider(err)
 		return s.refuseSignIn(ctx, r.Slot, reason, public, err)
 	}

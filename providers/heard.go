@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-ldap/ldap/v3"
@@ -23,6 +24,11 @@ type Part struct {
 	From string
 	// Claims are JSON values, or what encodes as one.
 	Claims map[string]any
+}
+
+// SaysVerified tells whether the source itself says that the address is verified.
+func (h *Heard) SaysVerified() bool {
+	return slices.ContainsFunc(h.Parts, func(p Part) bool { return p.From == "emails" || isTrue(p.Claims["email_verified"]) })
 }
 
 type heardKey struct{}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"gorm.io/gorm/clause"
+
+	"github.com/dagpass/dagpass/models"
 )
 
 // Way is how the provider of a slot answered lately.
@@ -25,6 +27,17 @@ func (s *Store) Ways(ctx context.Context) (map[string]Way, error) {
 		ways[w.Slot] = w
 	}
 	return ways, doing("ways", err)
+}
+
+// Owner is who has an account at a provider, and that account, or
+// [models.ErrNotFound]. It locks nothing.
+func (s *Store) Owner(ctx context.Context, issuer, subject string) (i models.Identity, u models.User, err error) {
+	db := s.read.WithContext(ctx)
+	err = found(db.Where("issuer = ? AND subject = ?", issuer, subject).Take(&i).Error)
+	if err == nil {
+		err = found(db.Where("id = ?", i.UserID).Take(&u).Error)
+	}
+	return i, u, err
 }
 
 // NoteWay keeps when a provider last answered well, and when and how it last did
