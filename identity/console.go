@@ -90,8 +90,8 @@ type PersonWay struct {
 
 // RuleText is a rule of the policy that matches somebody.
 type RuleText struct {
-	// Name is "grant 2", "admin_emails", "assigned_role" or "default_role", and
-	// Text the grant on one line, empty for the others.
+	// Name is "grant 2", "grant a3f09c21", "admin_emails", "assigned_role" or
+	// "default_role", and Text the grant on one line, empty for the others.
 	Name, Text string
 	Role       policy.Role
 	// Locations are where it holds; none is the whole deployment.
@@ -126,7 +126,8 @@ type AccessPage struct {
 	// Permissions are all there are, in the order of the roles that give them.
 	Permissions []policy.Permission
 	// Grants are the rules in the order in which they count: ADMIN_EMAILS, if there
-	// are any, and the grants of the file.
+	// are any, the grants of the file and those of the database. Broken ones of the
+	// latter come last.
 	Grants []GrantLine
 	// DefaultRole is of whoever no rule names.
 	DefaultRole policy.Role
@@ -145,10 +146,15 @@ type RoleLine struct {
 
 // GrantLine is a rule.
 type GrantLine struct {
-	// Rule is "grant 2" or "admin_emails", Text the grant on one line or the
-	// addresses.
+	// Rule is "grant 2", "grant a3f09c21" or "admin_emails", Text the grant on one
+	// line or the addresses.
 	Rule, Text string
-	Role       policy.Role
+	// ID is that of a grant of the database; empty for what the file or the
+	// environment says.
+	ID string
+	// Broken is the reason why it gives nothing; empty for one that holds.
+	Broken string
+	Role   policy.Role
 	// Locations are where it holds; none is the whole deployment.
 	Locations []string
 }

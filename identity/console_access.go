@@ -19,7 +19,12 @@ func (s *Service) AccessOverview(ctx context.Context) (AccessPage, error) {
 		page.Roles = append(page.Roles, RoleLine{role, p.PermissionsOf(role), len(policy.BuiltIn(role)) > 0})
 	}
 	for _, g := range p.Grants() {
-		page.Grants = append(page.Grants, GrantLine{g.Name, g.Text, g.Role, patterns(g.Locations)})
+		page.Grants = append(page.Grants, GrantLine{Rule: g.Name, Text: g.Text, ID: g.ID, Role: g.Role, Locations: patterns(g.Locations)})
+	}
+	for _, g := range p.Broken() {
+		page.Grants = append(page.Grants, GrantLine{
+			Rule: "grant " + g.ID, Text: g.String(), ID: g.ID, Broken: g.Reason(), Role: g.Role, Locations: patterns(g.Locations),
+		})
 	}
 	return page, s.tellAssigned(ctx, &page)
 }

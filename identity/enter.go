@@ -105,15 +105,25 @@ func (s *Service) mayBecome(who *entrant) error {
 // became shorter reaches open sessions; a provider that is gone lets nobody in.
 func (s *Service) mayEnter(user models.User, identity models.Identity, method models.Method) (reason string, ok bool) {
 	rules := s.Rules()
-	_, ok = s.doors[identity.Slot]
-	gate, listed := rules.Gates[identity.Slot]
-	switch {
-	case identity.Slot == models.LocalSlot && !s.PasswordLogin && method != models.MethodLink:
-		return "password_login_off", false
-	case identity.Slot != models.LocalSlot && !(ok && listed):
-		return "provider_gone", false
+	gate, reason := s.gate(rules, identity.Slot, method)
+	if reason != "" {
+		return reason, false
 	}
 	return rules.Policy.Admit(gate, subject(user, identity))
+}
+
+// gate is the allow-list of a slot by some rules, or the reason why nobody comes
+// in there at all.
+func (s *Service) gate(rules *Rules, slot string, method models.Method) (g policy.Gate, reason string) {
+	_, ok := s.doors[slot]
+	g, listed := rules.Gates[slot]
+	switch {
+	case slot == models.LocalSlot && !s.PasswordLogin && method != models.MethodLink:
+		return g, "password_login_off"
+	case slot != models.LocalSlot && !(ok && listed):
+		return g, "provider_gone"
+	}
+	return g, ""
 }
 
 // subject is somebody as the policy sees them.

@@ -48,6 +48,8 @@ type inForce struct {
 	one      sync.Mutex
 	revision int64  // that the rules are of
 	fault    string // of the last time they could not be made
+	// broken are the grants that were said to give nothing, by id, and why.
+	broken map[string]string
 }
 
 // Rules are those in force.
@@ -93,6 +95,7 @@ func (s *Service) renew(ctx context.Context) error {
 	}
 	s.inForce.now.Store(rules)
 	s.inForce.revision, s.inForce.fault = stored.Revision, ""
+	s.tellBroken(rules.Policy.Broken())
 	s.sessions.Purge() // what was found good was so by the former rules
 	return nil
 }
