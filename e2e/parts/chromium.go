@@ -59,8 +59,9 @@ func chromiumPath(t testing.TB) string {
 // A Page is what one person sees. Every method fails its test, with a picture
 // in e2e/out, when what it waits for does not come.
 type Page struct {
-	t   testing.TB
-	ctx context.Context
+	t     testing.TB
+	ctx   context.Context
+	media map[string]string // what pages are told of its reader, by CSS media feature
 }
 
 // Person opens an empty page for somebody who is signed in nowhere.
@@ -76,7 +77,7 @@ func (p *Page) Tab() *Page {
 }
 
 // For has another test fail, such as a part of the one that opened the page.
-func (p *Page) For(t testing.TB) *Page { return &Page{t, p.ctx} }
+func (p *Page) For(t testing.TB) *Page { return &Page{t, p.ctx, p.media} }
 
 // The tab lives as long as the context of the first action on it: that one
 // must not have a time limit.
@@ -87,7 +88,7 @@ func open(t testing.TB, parent context.Context, options ...chromedp.ContextOptio
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("open a page: %v", err)
 	}
-	return &Page{t, ctx}
+	return &Page{t, ctx, map[string]string{}}
 }
 
 // Open goes to an address and waits until it is loaded.
@@ -204,9 +205,37 @@ func (p *Page) Light() {
 
 func (p *Page) scheme(name string) {
 	p.t.Helper()
-	command(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
-	})
+	p.media["prefers-color-scheme"] = name
+	p.emulate()
+}
+
+// Still asks pages not to move.
+func (p *Page) Still() {
+	p.t.Helper()
+	p.media["prefers-reduced-motion"] = "reduce"
+	p.emulate()
+}
+
+// The browser forgets what it is not told again.
+func (p *Page) emulate() {
+	p.t.Helper()
+	var features []*emulation.MediaFeature
+	for name, value := range p.media {
+		features = append(features, &emulation.MediaFeature{Name: name, Value: value})
+	}
+	command(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
+}
+
+// Telephone makes the window as narrow as one held upright.
+func (p *Page) Telephone() {
+	p.t.Helper()
+	p.do("narrow the window", chromedp.EmulateViewport(390, 844))
+}
+
+// Desk makes the window as wide as it was.
+func (p *Page) Desk() {
+	p.t.Helper()
+	p.do("widen the window", chromedp.EmulateViewport(1280, 800))
 }
 
 // An Authenticator makes passkeys and proves them: a telephone that always says

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Puts in place the real things that the tests run against: PostgreSQL,
-# OpenLDAP, Chromium, two versions of Dagster, Keycloak and oidc-provider.
+# OpenLDAP, Chromium, two versions of Dagster, Keycloak, oidc-provider and axe-core.
 #
-#   apt ─> two Dagsters from PyPI ─> Keycloak from Maven Central ─> oidc-provider from npm
+#   apt ─> two Dagsters from PyPI ─> Keycloak from Maven Central ─> oidc-provider and axe-core from npm
 #
 # Run it as often as you like: a step whose result is there does nothing. All
 # of it but the Debian packages lies in $DAGPASS_CACHE (default: the user's
@@ -118,14 +118,16 @@ realm() {
 	mv "$database.new.mv.db" "$database.mv.db"
 }
 
-oidc_provider() {
-	folder=$cache/oidc-provider
-	if made "$folder" && cmp -s "$e2e/oidc-provider/package-lock.json" "$folder/.made"; then return; fi
+# npm_packages NAME FOLDER makes $cache/NAME of the packages that FOLDER locks;
+# npm holds each against its checksum.
+npm_packages() {
+	folder=$cache/$1
+	if made "$folder" && cmp -s "$2/package-lock.json" "$folder/.made"; then return; fi
 	rm -rf "$folder"
 	mkdir -p "$folder"
-	cp "$e2e/oidc-provider/package.json" "$e2e/oidc-provider/package-lock.json" "$folder"
+	cp "$2/package.json" "$2/package-lock.json" "$folder"
 	(cd "$folder" && npm ci --silent --ignore-scripts --no-audit --no-fund)
-	cp "$e2e/oidc-provider/package-lock.json" "$folder/.made"
+	cp "$2/package-lock.json" "$folder/.made"
 }
 
 step "Debian packages" packages
@@ -135,5 +137,6 @@ older=$!
 step "Dagster" dagster dagster
 step "Keycloak" keycloak
 step "Keycloak's realm" realm
-step "oidc-provider" oidc_provider
+step "oidc-provider" npm_packages oidc-provider "$e2e/oidc-provider"
+step "axe-core" npm_packages axe "$here/../axe"
 wait "$older"
