@@ -11,6 +11,7 @@ import (
 
 	"github.com/dagpass/dagpass/assets"
 	"github.com/dagpass/dagpass/handlers"
+	"github.com/dagpass/dagpass/identity"
 )
 
 // A tab that polls does not keep a session; a person at work does.

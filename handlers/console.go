@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/views"
 )
 
@@ -18,7 +19,11 @@ const onePage = 50
 
 // console is what every page of the console shows.
 func (s *Server) console(c echo.Context) views.Console {
-	return views.Console{Site: s.viewSite(), Admin: principal(c).User.Label(), Notice: consoleNotices[asked(c, "notice")]}
+	p := principal(c)
+	return views.Console{
+		Site: s.viewSite(), Admin: p.User.Label(), Auditor: !p.Access.Permissions.Has(policy.Administer),
+		Notice: consoleNotices[asked(c, "notice")],
+	}
 }
 
 // consoleNotices are the sentences that a fixed code in the address shows.

@@ -66,7 +66,7 @@ func auditQuery(c echo.Context) views.ConsoleAuditFilter {
 	q := func(name string) string { return strings.TrimSpace(asked(c, name)) }
 	return views.ConsoleAuditFilter{
 		Person: q("person"), Event: q("event"), Outcome: q("outcome"), Target: q("target"), Location: q("location"), Run: q("run"),
-		Request: q("request"), Since: q("since"), Until: q("until"), Before: q("before"),
+		Request: q("request"), Reason: q("reason"), Provider: q("provider"), Address: q("address"), Since: q("since"), Until: q("until"), Before: q("before"),
 	}
 }
 
@@ -81,7 +81,7 @@ var (
 // auditor who mistypes must not read that nothing happened.
 func (s *Server) auditFilter(c echo.Context) (f models.Filter, wrong views.Wrong, err error) {
 	q := auditQuery(c)
-	f = models.Filter{Event: q.Event, Outcome: q.Outcome, Target: q.Target, Location: q.Location, Run: q.Run, Request: q.Request}
+	f = models.Filter{Event: q.Event, Outcome: q.Outcome, Target: q.Target, Location: q.Location, Run: q.Run, Request: q.Request, Reason: q.Reason, Provider: q.Provider, Address: q.Address}
 	wrong = auditTimes(q, &f)
 	if q.Event != "" && !eventName.MatchString(q.Event) {
 		wrong["event"] = "An event is called like user.disable, and all of a kind like user.*"
@@ -204,7 +204,10 @@ func eventLine(r models.Record, names map[string]string) views.ConsoleEvent {
 	e, t := r.Event, r.Event.DoneTo()
 	v := views.ConsoleEvent{
 		Seq: r.Seq, Time: e.Time, Event: e.Event, Outcome: e.Outcome, Reason: e.Reason, Actor: cmp.Or(e.Actor.Name, e.Actor.ID, e.Actor.Kind),
-		Target: worded(t.Kind, t.ID), Count: e.Count, Details: facts(r),
+		Target: worded(t.Kind, t.ID), Count: e.Count, Run: e.RunID, Request: e.RequestID, Details: facts(r),
+	}
+	if t.Kind == "run" {
+		v.Run = cmp.Or(e.RunID, t.ID)
 	}
 	if e.Actor.Kind == "user" {
 		v.ActorID = e.Actor.ID

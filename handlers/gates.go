@@ -59,6 +59,17 @@ func (s *Server) administer(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// auditor shows what is for auditors, whom admins are among. It is a courtesy as
+// [Server.administer] is.
+func (s *Server) auditor(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !s.Identity.MayAudit(c.Request().Context()) {
+			return identity.ErrNotAuditor
+		}
+		return next(c)
+	}
+}
+
 // fromHere is the gate of downloads. They change nothing, but they read all there
 // is and are recorded, so no page of another site begins one (Fetch Metadata
 // §2.1): "none" is somebody who came by themself. Nor does a script in a page of

@@ -91,7 +91,7 @@ func newSiteWith(t *testing.T, sources []providers.Source, edit ...func(*handler
 // rules make Ada, whom every browser signs in, more than a viewer at some code
 // locations.
 const rules = `
-roles: { starter: { extends: viewer, allow: [start_schedule] } }
+roles: { starter: { extends: viewer, allow: [start_schedule] }, auditor: { extends: viewer, allow: [audit] } }
 grants:
   - { email: ada@example.com, role: editor, locations: ["marketing*"] }
   - { email: ada@example.com, role: starter, locations: [sales] }

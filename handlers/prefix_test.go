@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/dagpass/dagpass/handlers"
+	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
 )
 

@@ -75,6 +75,7 @@ func New(c Config) *Server {
 	s.halfwayRoutes()
 	s.personRoutes()
 	s.adminRoutes()
+	s.auditRoutes()
 	s.nothingElse() // the last one: each group brings an answer of its own for what it has not
 	s.echo.Any("/*", s.dagster, s.claimed, s.recognise)
 	return s
@@ -175,11 +176,28 @@ func (s *Server) adminRoutes() {
 	s.post(admin, "/admin/sessions/end", s.revokeSession)
 	s.get(admin, "/admin/access", s.access)
 	s.get(admin, "/admin/providers", s.consoleWays)
-	s.get(admin, "/admin/audit", s.audit)
 
 	files := s.group(s.recognise, s.signedIn, s.administer, s.fromHere) // recorded: they answer no HEAD
 	files.GET("/admin/people/export", s.exportPeople)
+}
+
+// auditRoutes are what the console shows to auditors, who see nothing else of it.
+func (s *Server) auditRoutes() {
+	audit := s.group(s.sameOrigin, s.recognise, s.signedIn, s.byHand, s.auditor)
+	s.get(audit, "/admin/audit", s.audit)
+	s.get(audit, "/admin/audit/review", s.review)
+	s.get(audit, "/admin/audit/privileged", s.privileged)
+	s.get(audit, "/admin/audit/failures", s.failures)
+	s.get(audit, "/admin/audit/run", s.run)
+	s.get(audit, "/admin/audit/tail", s.tail)
+
+	// A script asks this. What it is told takes a token that stands in a page that
+	// no other script can read (docs/threats.md).
+	s.json(s.group(s.sameOrigin, s.recognise, s.signedIn, s.auditor), "/admin/audit/tail", s.followTail)
+
+	files := s.group(s.recognise, s.signedIn, s.auditor, s.fromHere) // recorded: they answer no HEAD
 	files.GET("/admin/audit/export", s.exportAudit)
+	files.GET("/admin/audit/review/export", s.exportReview)
 }
 
 // nothingElse below /auth is there, or ever reaches Dagster.

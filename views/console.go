@@ -11,6 +11,7 @@ import (
 type Console struct {
 	Site
 	Admin      string // who is looking
+	Auditor    bool   // who looks sees the audit pages alone
 	Notice     string // a fixed sentence about what was just done; "" for none
 	NoticeTone string // "error", anything else is "info"
 }
@@ -284,11 +285,13 @@ type ConsoleAudit struct {
 func (p ConsoleAudit) Component() templ.Component { return consoleAuditPage(p) }
 
 // ConsoleAuditFilter is the query of the trail, as it was typed, by the names
-// "person", "event", "outcome", "target", "location", "run", "request", "since",
-// "until" and "before". The export at /auth/admin/audit/export takes the same but
-// the last, and "format", which is "csv" or "jsonl".
+// "person", "event", "outcome", "target", "location", "run", "request", "reason",
+// "provider", "address", "since", "until" and "before". The export at
+// /auth/admin/audit/export takes the same but the last, and "format", which is
+// "csv" or "jsonl".
 type ConsoleAuditFilter struct {
 	Person, Event, Outcome, Target, Location, Run, Request string
+	Reason, Provider, Address                              string
 	// Since and Until are dates or instants in UTC, such as 2026-11-21T09:10.
 	Since, Until string
 	Before       string // cursor of this page; "" for the newest
@@ -305,6 +308,8 @@ type ConsoleEvent struct {
 	ActorID  string // of a person who has a page here; "" for none
 	Target   string // what it was done to, in words; "" for none
 	TargetID string // of a person who has a page here; "" for none
+	Run      string // the run that it is about; "" for none
+	Request  string // what came of the same request; "" for none
 	Count    int    // above one where it stands for several
 	// Details is all that is known, in the order in which it is shown.
 	Details []ConsoleFact

@@ -65,14 +65,14 @@ func (p ConsoleAudit) at(path string, more ...string) string {
 	f := p.Filter
 	return p.search(path, append([]string{
 		"person", f.Person, "event", f.Event, "outcome", f.Outcome, "target", f.Target, "location", f.Location,
-		"run", f.Run, "request", f.Request, "since", f.Since, "until", f.Until,
+		"run", f.Run, "request", f.Request, "reason", f.Reason, "provider", f.Provider, "address", f.Address, "since", f.Since, "until", f.Until,
 	}, more...)...)
 }
 
 // rare tells that the filter uses a field that is folded away.
 func (p ConsoleAudit) rare() bool {
 	f := p.Filter
-	return f.Target+f.Location+f.Run+f.Request+f.Since+f.Until+p.Wrong["target"]+p.Wrong["location"]+
+	return f.Target+f.Location+f.Run+f.Request+f.Reason+f.Provider+f.Address+f.Since+f.Until+p.Wrong["target"]+p.Wrong["location"]+
 		p.Wrong["run"]+p.Wrong["request"]+p.Wrong["since"]+p.Wrong["until"] != ""
 }
 
@@ -290,7 +290,7 @@ func alike(values []string) []ConsoleChoice {
 func (p ConsoleAccess) choices() []ConsoleChoice {
 	var all []ConsoleChoice
 	for _, perm := range p.Permissions {
-		all = append(all, ConsoleChoice{perm.Name, joined(permissionText(perm.Name), perm.Name)})
+		all = append(all, PermissionChoice(perm.Name))
 	}
 	return all
 }

@@ -18,7 +18,7 @@ func hostileConsole() views.Console {
 
 func consoles() []Page {
 	var all []Page
-	for _, pages := range [][]Page{consoleOverviews(), consolePeople(), consolePersons(), consoleSessions(), consoleAccesses(), consoleProviders(), consoleAudits(), consoleLinks()} {
+	for _, pages := range [][]Page{consoleOverviews(), consolePeople(), consolePersons(), consoleSessions(), consoleAccesses(), consoleProviders(), consoleAudits(), auditors(), consoleLinks()} {
 		all = append(all, pages...)
 	}
 	return all
@@ -301,7 +301,7 @@ func consoleEvents() []views.ConsoleEvent {
 		{Name: "Hash", Value: strings.Repeat("9f86d081", 8)},
 	}
 	event := func(seq int64, name, outcome, actor, target string) views.ConsoleEvent {
-		return views.ConsoleEvent{Seq: seq, Time: at(time.Duration(seq-1000) * time.Minute), Event: name, Outcome: outcome, Actor: actor, ActorID: id, Target: target, Details: details}
+		return views.ConsoleEvent{Seq: seq, Time: at(time.Duration(seq-1000) * time.Minute), Event: name, Outcome: outcome, Actor: actor, ActorID: id, Target: target, Request: "01KAJ5Z8Q4W7M2R9XN3TBV6C0E", Details: details}
 	}
 	list := []views.ConsoleEvent{
 		event(1000, "signin.finish", "ok", "Grace Hopper", ""),
@@ -311,6 +311,7 @@ func consoleEvents() []views.ConsoleEvent {
 		event(982, "signin.finish", "failed", "", ""),
 		event(970, "audit.export", "ok", "operator", ""),
 	}
+	list[1].Run, list[3].Run = "9f1c2b7e", "9f1c2b7e"
 	list[2].TargetID = strings.Repeat("4", 32)
 	list[3].Reason = "The role launcher does not hold this permission."
 	list[4].Reason, list[4].Count, list[4].ActorID = "The name or the password was wrong.", 14, ""
@@ -319,7 +320,7 @@ func consoleEvents() []views.ConsoleEvent {
 
 func hostileEvents() []views.ConsoleEvent {
 	return []views.ConsoleEvent{
-		{Time: at(0), Event: Markup, Outcome: Markup, Reason: Markup, Actor: Markup, ActorID: Markup, Target: Markup, TargetID: "2", Count: 2, Details: []views.ConsoleFact{{Name: Markup, Value: Markup}}},
+		{Time: at(0), Event: Markup, Outcome: Markup, Reason: Markup, Actor: Markup, ActorID: Markup, Target: Markup, TargetID: "2", Run: Markup, Request: Markup, Count: 2, Details: []views.ConsoleFact{{Name: Markup, Value: Markup}}},
 		{Event: strings.Repeat("long", 60), Outcome: "refused", Actor: strings.Repeat("long", 60), Target: strings.Repeat("long", 60), Details: []views.ConsoleFact{{Name: strings.Repeat("long", 20), Value: strings.Repeat("long", 99)}}},
 	}
 }
@@ -338,7 +339,7 @@ func consoleAudits() []Page {
 		page("empty", views.ConsoleAudit{Console: console()}),
 		page("hostile", views.ConsoleAudit{
 			Console: hostileConsole(), Events: []string{Markup}, Lines: hostileEvents(), Older: Markup,
-			Filter: views.ConsoleAuditFilter{Person: Markup, Event: Markup, Outcome: Markup, Target: Markup, Location: Markup, Run: Markup, Request: Markup, Since: Markup, Until: Markup, Before: Markup},
+			Filter: views.ConsoleAuditFilter{Person: Markup, Event: Markup, Outcome: Markup, Target: Markup, Location: Markup, Run: Markup, Request: Markup, Reason: Markup, Provider: Markup, Address: Markup, Since: Markup, Until: Markup, Before: Markup},
 			Wrong:  hostile("person", "event", "outcome", "target", "location", "run", "request", "since", "until", ""),
 		}),
 	}
