@@ -79,7 +79,7 @@ GET  /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /
 POST /auth/account/recovery-codes    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login | 404 | 303 /auth/confirm | 404
 POST /auth/account/link/:slot        | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login | 404 | 303 /auth/confirm | 404
 POST /auth/account/unlink            | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 303 /auth/confirm | 404 | 303 /auth/login | 404 | 303 /auth/confirm | 404
-POST /auth/account/tokens            | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 400 | 400 | 403
+POST /auth/account/tokens            | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 400 | 400 | 400
 POST /auth/account/tokens/revoke     | 303 /auth/login | 303 /auth/login | 303 /auth/login | 404 | 404 | 404 | 303 /auth/login | 404 | 404 | 404
 
 GET  /auth/admin                      | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200 | 403
