@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/dagpass/dagpass/handlers/api"
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/views"
 )
@@ -42,6 +43,11 @@ func (s *Server) answerError(err error, c echo.Context) {
 	e := publicError(err)
 	r, a := c.Request(), answers[e.Kind]
 	s.note(r, e)
+	if s.isAPI(r) {
+		s.Pages.headers(c.Response().Header())
+		api.WriteProblem(c.Response(), r, e)
+		return
+	}
 	switch {
 	case e.Kind == models.KindConfirm && wantsPage(r):
 		_ = c.Redirect(http.StatusSeeOther, s.Pages.confirm(r))

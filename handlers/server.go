@@ -75,6 +75,7 @@ func New(c Config) *Server {
 	s.halfwayRoutes()
 	s.personRoutes()
 	s.adminRoutes()
+	s.apiRoutes()
 	s.auditRoutes()
 	s.nothingElse() // the last one: each group brings an answer of its own for what it has not
 	s.echo.Any("/*", s.dagster, s.claimed, s.recognise)

@@ -22,7 +22,7 @@ var frameworks = map[string][]string{
 	"goth": {"github.com/markbates/goth"}, "go-oidc": {"github.com/coreos/go-oidc"}, "oauth2": {"golang.org/x/oauth2"},
 	"yaml": {"go.yaml.in/yaml"}, "gqlparser": {"github.com/vektah/gqlparser"}, "httputil": {"net/http/httputil"},
 	"websocket": {"github.com/coder/websocket"}, "gorm": {"gorm.io/"}, "sqlite": {"modernc.org/sqlite"}, "pgx": {"github.com/jackc/pgx"},
-	"goose": {"github.com/pressly/goose"}, "net/http": {"net/http"}, "term": {"golang.org/x/term"},
+	"goose": {"github.com/pressly/goose"}, "huma": {"github.com/danielgtaylor/huma"}, "net/http": {"net/http"}, "term": {"golang.org/x/term"},
 	"argon2": {"golang.org/x/crypto/argon2"}, "otp": {"github.com/pquerna/otp"}, "webauthn": {"github.com/go-webauthn/"},
 	"precis": {"golang.org/x/text"}, "idna": {"golang.org/x/net/idna"}, "ldap": {"github.com/go-ldap/"},
 	"barcode": {"github.com/boombuler/barcode"}, "lumberjack": {"gopkg.in/natefinch/lumberjack.v2"},
