@@ -77,5 +77,8 @@ func consolePage(r *http.Request, route string) string {
 	if up := path.Dir(at); up != "/" {
 		at = up
 	}
+	if path.Dir(at) == "/providers" { // a provider has no page of its own
+		at = "/providers"
+	}
 	return (&url.URL{Path: at}).EscapedPath()
 }

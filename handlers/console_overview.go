@@ -49,11 +49,6 @@ func (s *Server) warnings() (all []string) {
 	return all
 }
 
-// consoleWays is GET /auth/admin/providers.
-func (s *Server) consoleWays(c echo.Context) error {
-	return s.show(c, http.StatusOK, views.ConsoleProviders{Console: s.console(c), Lines: s.consoleProviders(s.Around().Providers)})
-}
-
 // kinds of providers in words.
 var kinds = map[string]string{
 	"oidc": "OpenID Connect", "google": "Google", "github": "GitHub", typeDirectory: "Directory (LDAP)",

@@ -177,6 +177,7 @@ func (s *Server) adminRoutes() {
 	s.post(admin, "/admin/sessions/end", s.revokeSession)
 	s.get(admin, "/admin/access", s.access)
 	s.get(admin, "/admin/providers", s.consoleWays)
+	s.post(admin, "/admin/providers/:slot/test", s.testWay)
 
 	files := s.group(s.recognise, s.signedIn, s.administer, s.fromHere) // recorded: they answer no HEAD
 	files.GET("/admin/people/export", s.exportPeople)

@@ -148,6 +148,9 @@ func (s *Server) callback(c echo.Context) error {
 	if errors.Is(err, identity.ErrSignInExpired) && principal(c) != nil {
 		return c.Redirect(http.StatusSeeOther, s.site.Prefix()+"/") // the back button, after a sign-in that worked
 	}
+	if err == nil && in.Test != nil {
+		return s.showTest(c, *in.Test)
+	}
 	return s.finish(c, in, err)
 }
 

@@ -248,29 +248,6 @@ type ConsoleWho struct {
 	Place    string // where it holds: a pattern, or "" for the whole deployment
 }
 
-// ConsoleProviders is GET /auth/admin/providers.
-type ConsoleProviders struct {
-	Console
-	Lines []ConsoleProvider
-}
-
-// Component renders the page.
-func (p ConsoleProviders) Component() templ.Component { return consoleProvidersPage(p) }
-
-// ConsoleProvider is one provider and how it is.
-type ConsoleProvider struct {
-	Slot        string
-	Label       string
-	Type        string // as in ProviderButton, or "password" for the accounts that are kept here
-	Kind        string // the type in words, such as "OpenID Connect"
-	Issuer      string // issuer, or the address of a directory; "" for none
-	RedirectURI string // to register at the provider; "" for none
-	Up          bool
-	Problem     string    // a fixed sentence where it is not up
-	LastSuccess time.Time // zero for unknown
-	LastError   time.Time // zero for none
-}
-
 // ConsoleAudit is GET /auth/admin/audit.
 type ConsoleAudit struct {
 	Console

@@ -303,11 +303,6 @@ func (p ConsolePeople) title() string {
 	return "People"
 }
 
-// copies tells that there is something to copy.
-func (p ConsoleProviders) copies() bool {
-	return slices.ContainsFunc(p.Lines, func(l ConsoleProvider) bool { return l.RedirectURI != "" })
-}
-
 // yes is what somebody ticks; for their own account it says what that means.
 func (p ConsolePerson) yes(sentence string) string {
 	if p.Self {

@@ -18,7 +18,7 @@ func hostileConsole() views.Console {
 
 func consoles() []Page {
 	var all []Page
-	for _, pages := range [][]Page{consoleOverviews(), consolePeople(), consolePersons(), consoleSessions(), consoleAccesses(), consoleProviders(), consoleAudits(), auditors(), consoleLinks()} {
+	for _, pages := range [][]Page{consoleOverviews(), consolePeople(), consolePersons(), consoleSessions(), consoleAccesses(), consoleProviders(), consoleTrials(), consoleAudits(), auditors(), consoleLinks()} {
 		all = append(all, pages...)
 	}
 	return all
@@ -258,37 +258,6 @@ func consoleGrants() []views.ConsoleGrant {
 		{Name: "DAGPASS_ADMIN_EMAILS", Text: "ada@example.com", Role: "admin"},
 		{Name: "Grant 1 of the policy file", Text: "{domain: example.com, role: viewer}", Role: "viewer"},
 		{Name: "Grant 2 of the policy file", Text: "{slot: google, group: marketing, role: editor, locations: [marketing*, shared]}", Role: "editor", Locations: []string{"marketing*", "shared"}},
-	}
-}
-
-func consoleProviderLines() []views.ConsoleProvider {
-	redirect := func(slot string) string { return "https://dagster.example.com/auth/callback/" + slot }
-	return []views.ConsoleProvider{
-		{Slot: "google", Label: "Google", Type: "google", Kind: "OpenID Connect", Issuer: "https://accounts.google.com", RedirectURI: redirect("google"), Up: true, LastSuccess: at(-time.Minute)},
-		{Slot: "github", Label: "GitHub", Type: "github", Kind: "GitHub", Issuer: "https://github.com", RedirectURI: redirect("github"), Up: true, LastSuccess: at(-time.Hour)},
-		{
-			Slot: "keycloak", Label: "Acme single sign-on", Type: "oidc", Kind: "OpenID Connect", Issuer: "https://sso.example.com/realms/acme", RedirectURI: redirect("keycloak"),
-			Problem: "Its configuration could not be fetched. The log of the server says why.", LastSuccess: at(-30 * time.Hour), LastError: at(-time.Minute),
-		},
-		{Slot: "ldap", Label: "Acme directory", Type: "ldap", Kind: "LDAP directory", Issuer: "ldaps://ldap.example.com", Up: true},
-	}
-}
-
-func hostileConsoleProviders() []views.ConsoleProvider {
-	return []views.ConsoleProvider{
-		{Slot: Markup, Label: Markup, Type: Markup, Kind: Markup, Issuer: Markup, RedirectURI: Markup, Problem: Markup},
-		{Slot: "long", Issuer: "https://" + strings.Repeat("long", 80), RedirectURI: "https://" + strings.Repeat("long", 80), Up: true},
-	}
-}
-
-func consoleProviders() []Page {
-	page := func(name string, p views.ConsoleProviders) Page {
-		return Page{"console-providers-" + name, p.Prefix, p.Component()}
-	}
-	return []Page{
-		page("usual", views.ConsoleProviders{Console: console(), Lines: consoleProviderLines()}),
-		page("empty", views.ConsoleProviders{Console: console()}),
-		page("hostile", views.ConsoleProviders{Console: hostileConsole(), Lines: hostileConsoleProviders()}),
 	}
 }
 
