@@ -36,6 +36,7 @@ GET  /auth/providers                 | 200 | 200 | 200 | 200 | 200 | 200 | 200 |
 GET  /auth/assets/*                  | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404
 GET  /auth/.well-known/jwks.json     | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200
 GET  /auth/.well-known/openid-configuration | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200
+GET  /auth/api/openapi.json          | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200
 
 GET  /auth/login                     | 200 | 200 | 200 | 303 / | 303 / | 303 / | 200 | 303 / | 303 / | 303 /
 POST /auth/login                     | 400 | 400 | 400 | 400 | 400 | 404 | 400 | 400 | 400 | 400
@@ -162,6 +163,9 @@ func TestTableIsWhole(t *testing.T) {
 	}
 	served := map[string]bool{}
 	for _, r := range newSite(t).server.Routes() {
+		if isOperation(r.Path) {
+			continue // TestNoCookieOpensTheAPI
+		}
 		served[r.Method+" "+r.Path] = true
 		if !want[r.Method+" "+r.Path] {
 			t.Errorf("%s %s is served and stands in no row", r.Method, r.Path)
