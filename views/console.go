@@ -200,6 +200,7 @@ type ConsoleAccess struct {
 	Assigned    []ConsolePersonLine // who has an assigned role
 	DefaultRole string              // of whoever no rule names; "" for none
 	Ask         ConsoleWhoCan
+	Give        ConsoleGive
 }
 
 // Component renders the page.
@@ -216,14 +217,6 @@ type ConsoleRole struct {
 	Name    string
 	BuiltIn bool
 	Holds   []string // names of permissions
-}
-
-// ConsoleGrant is a rule of the policy.
-type ConsoleGrant struct {
-	Name      string   // in words
-	Text      string   // the rule itself on one line; "" for what has none
-	Role      string   // what it gives
-	Locations []string // none is the whole deployment
 }
 
 // ConsoleWhoCan asks who may do something, and tells it.
@@ -256,6 +249,9 @@ type ConsoleAudit struct {
 	Wrong  Wrong    // "since", "until" or another name of the filter
 	Lines  []ConsoleEvent
 	Older  string // cursor of the next page, sent as "before"; "" for none
+	// Back is how far the search has looked back where it ended before the page was
+	// full; zero for all others.
+	Back time.Time
 }
 
 // Component renders the page.

@@ -18,7 +18,7 @@ func hostileConsole() views.Console {
 
 func consoles() []Page {
 	var all []Page
-	for _, pages := range [][]Page{consoleOverviews(), consolePeople(), consolePersons(), consoleSessions(), consoleAccesses(), consoleProviders(), consoleTrials(), consoleAudits(), auditors(), consoleLinks()} {
+	for _, pages := range [][]Page{consoleOverviews(), consolePeople(), consolePersons(), consoleSessions(), consoleAccesses(), consolePreviews(), consoleProviders(), consoleTrials(), consoleAudits(), auditors(), consoleLinks()} {
 		all = append(all, pages...)
 	}
 	return all
@@ -200,9 +200,10 @@ func consoleAccesses() []Page {
 	}
 	usual := views.ConsoleAccess{
 		Console: console(), Permissions: consolePermissions(), Roles: consoleRoles(), Grants: consoleGrants(), Assigned: assigned(), DefaultRole: "viewer",
-		Ask: views.ConsoleWhoCan{Locations: []string{"marketing", "sales"}},
+		Ask: views.ConsoleWhoCan{Locations: []string{"marketing", "sales"}}, Give: consoleGive(),
 	}
-	asked, nobody, wrong := usual, usual, usual
+	asked, nobody, wrong, give := usual, usual, usual, usual
+	give.Give = wrongGive()
 	asked.Ask = views.ConsoleWhoCan{
 		Permission: "launch_pipeline_execution", Location: "marketing", Asked: true, Next: "cursor",
 		Lines: []views.ConsoleWho{
@@ -213,10 +214,11 @@ func consoleAccesses() []Page {
 	nobody.Ask = views.ConsoleWhoCan{Permission: "administer", Asked: true, After: "cursor"}
 	wrong.Ask = views.ConsoleWhoCan{Permission: "fly", Location: "x", Wrong: views.Wrong{"permission": "There is no such permission.", "location": "This permission is not held at single code locations."}}
 	return []Page{
-		page("usual", usual), page("asked", asked), page("nobody", nobody), page("wrong", wrong), page("empty", views.ConsoleAccess{Console: console()}),
+		page("usual", usual), page("asked", asked), page("nobody", nobody), page("wrong", wrong), page("give-wrong", give), page("empty", views.ConsoleAccess{Console: console()}),
 		page("hostile", views.ConsoleAccess{
 			Console: hostileConsole(), Permissions: []views.ConsolePermission{{Name: Markup, Located: true}}, Roles: []views.ConsoleRole{{Name: Markup, Holds: []string{Markup}}},
-			Grants:   []views.ConsoleGrant{{Name: Markup, Text: Markup, Role: Markup, Locations: []string{Markup}}, {Text: strings.Repeat("x", 400)}},
+			Grants:   []views.ConsoleGrant{{Name: Markup, Text: Markup, Role: Markup, Locations: []string{Markup}, ID: Markup, Broken: Markup, By: Markup}, {Text: strings.Repeat("x", 400), Fixed: Markup}},
+			Give:     hostileGive(),
 			Assigned: hostilePersonLines(), DefaultRole: Markup,
 			Ask: views.ConsoleWhoCan{
 				Permission: Markup, Location: Markup, Locations: []string{Markup}, Wrong: hostile("permission", "location"), Asked: true, After: Markup, Next: Markup,
@@ -250,14 +252,6 @@ func consoleRoles() []views.ConsoleRole {
 		{Name: "editor", BuiltIn: true, Holds: all[:9]},
 		{Name: "admin", BuiltIn: true, Holds: all},
 		{Name: "operator", Holds: []string{"read", "terminate_pipeline_execution"}},
-	}
-}
-
-func consoleGrants() []views.ConsoleGrant {
-	return []views.ConsoleGrant{
-		{Name: "DAGPASS_ADMIN_EMAILS", Text: "ada@example.com", Role: "admin"},
-		{Name: "Grant 1 of the policy file", Text: "{domain: example.com, role: viewer}", Role: "viewer"},
-		{Name: "Grant 2 of the policy file", Text: "{slot: google, group: marketing, role: editor, locations: [marketing*, shared]}", Role: "editor", Locations: []string{"marketing*", "shared"}},
 	}
 }
 
