@@ -36,8 +36,12 @@ type Config struct {
 	// setting. It is called again whenever something has changed, by several at
 	// once, and within transactions: it keeps its hands off the store.
 	Compose func(Changes) (*Rules, error)
-	Keys    *Keyring
-	Site    models.Site
+	// SettingDefs are the settings that may be changed while the program runs, in
+	// the order of the page; Fixed are the others.
+	SettingDefs []SettingDef
+	Fixed       []FixedSetting
+	Keys        *Keyring
+	Site        models.Site
 	// Audience is the name of the upstream, the "aud" of assertions.
 	Audience string
 	// PasswordLogin is off in OAuth-only mode: nobody signs in with what is kept

@@ -54,7 +54,7 @@ func (g *gatehouse) replica(s *store.Store) *Service {
 	service, err := New(context.Background(), Config{
 		Store: s, Keys: ring, Site: models.Site{URL: &url.URL{Scheme: "http", Host: "localhost:3000"}},
 		Compose: func(Changes) (*Rules, error) { return &Rules{Policy: rules}, nil },
-		Now:    func() time.Time { return time.Unix(0, g.at.Load()) }, Log: slog.New(slog.DiscardHandler),
+		Now:     func() time.Time { return time.Unix(0, g.at.Load()) }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		g.t.Fatal(err)

@@ -74,11 +74,10 @@ func (s *Service) PreviewGrant(ctx context.Context, add []models.Grant, remove [
 // PreviewSetting is the dry run of a setting; nil clears it. What cannot be is a
 // *models.Error whose Field is the setting.
 func (s *Service) PreviewSetting(ctx context.Context, name string, value *string) (Preview, error) {
-	return s.preview(ctx, func(_ store.Rules, c *Changes) error {
-		if delete(c.Settings, name); value != nil {
-			c.Settings[name] = *value
-		}
-		return nil
+	return s.preview(ctx, func(stored store.Rules, c *Changes) error {
+		*c = proposed(stored, name, value)
+		_, err := s.settable(name, value)
+		return err
 	})
 }
 

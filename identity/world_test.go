@@ -3,8 +3,10 @@ package identity_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -45,7 +47,7 @@ type rules struct {
 }
 
 // compose makes the rules of one service; gate is of the slot oidc.
-func (r *rules) compose(gate policy.Gate) func(identity.Changes) (*identity.Rules, error) {
+func (r *rules) compose(gate policy.Gate) composer {
 	return func(c identity.Changes) (*identity.Rules, error) {
 		r.mu.Lock()
 		o := r.options
@@ -53,12 +55,47 @@ func (r *rules) compose(gate policy.Gate) func(identity.Changes) (*identity.Rule
 		for _, g := range c.Grants {
 			o.Grants = append(o.Grants, g.Rule())
 		}
-		p, err := policy.New(o)
-		return &identity.Rules{
-			Policy: p, SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, MFA: identity.MFAOptional, Label: identity.LabelEmail, Menu: true, GreyOut: true,
+		rules := &identity.Rules{
+			SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, MFA: identity.MFAOptional, Label: identity.LabelEmail, Menu: true, GreyOut: true,
 			Gates: map[string]policy.Gate{"oidc": gate, "second": {}, "google": {Domains: []string{"example.com"}}, "ldap": {}, "header": {}},
-		}, err
+		}
+		for name, value := range c.Settings {
+			if err := override(rules, &o, name, value); err != nil {
+				return nil, models.NewError(models.KindInvalid, "bad_setting", "This is none.").At(name).Because(err)
+			}
+		}
+		var err error
+		rules.Policy, err = policy.New(o)
+		return rules, err
 	}
+}
+
+// override takes the few settings that these tests change.
+func override(r *identity.Rules, o *policy.Options, name, value string) (err error) {
+	switch name {
+	case "SESSION_TTL":
+		r.SessionTTL, err = time.ParseDuration(value)
+	case "SESSION_IDLE":
+		r.SessionIdle, err = time.ParseDuration(value)
+	case "OIDC_ALLOWED_EMAILS":
+		r.Gates["oidc"] = policy.Gate{Emails: strings.Split(value, ",")}
+	case "MESSAGE":
+		r.Brand.Message = value
+	case "DEFAULT_ROLE":
+		o.DefaultRole = policy.Role(value)
+	default:
+		err = errors.New("no such setting")
+	}
+	return err
+}
+
+var settingDefs = []identity.SettingDef{
+	{Name: "SESSION_TTL", Kind: identity.SettingDuration, Default: "24h"},
+	{Name: "SESSION_IDLE", Kind: identity.SettingDuration, Default: "8h", Env: "8h", Given: true},
+	{Name: "OIDC_ALLOWED_EMAILS", Kind: identity.SettingList, Access: true},
+	{Name: "MESSAGE", Kind: identity.SettingText},
+	{Name: "DEFAULT_ROLE", Kind: identity.SettingChoice, Access: true, Default: "viewer"},
+	{Name: "MFA", Kind: identity.SettingChoice, Default: "optional", Pinned: true},
 }
 
 // change puts another policy in force, at every replica.
@@ -125,7 +162,7 @@ func (w *world) replica(s *store.Store, gate policy.Gate, keys ...[]byte) *ident
 		w.t.Fatal(err)
 	}
 	service, err := identity.New(context.Background(), identity.Config{
-		Store: s, Doors: []identity.Door{{Provider: w.provider("oidc")}, {Provider: w.provider("second")}, {Provider: w.provider("google")}}, Compose: w.rules.compose(gate), Keys: ring,
+		Store: s, Doors: []identity.Door{{Provider: w.provider("oidc")}, {Provider: w.provider("second")}, {Provider: w.provider("google")}}, Compose: w.rules.compose(gate), SettingDefs: settingDefs, Keys: ring,
 		Site: models.Site{URL: &url.URL{Scheme: "http", Host: "localhost:3000"}}, Audience: "dagster",
 		PasswordLogin: true, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 	})

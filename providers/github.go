@@ -23,7 +23,7 @@ type GitHubConfig struct {
 	ClientID     string
 	ClientSecret string
 	URL          string       // defaults to https://github.com; https, or http on loopback
-	WantOrgs     bool         // ask for read:org, and for organisations and teams
+	WantOrgs     func() bool  // ask for read:org, and for organisations and teams; nil never does
 	HTTPClient   *http.Client // its transport and a shorter timeout are honoured; nil is fine
 	Now          func() time.Time
 }
@@ -86,8 +86,10 @@ func (c GitHubConfig) tokenURL() string { return c.URL + "/login/oauth/access_to
 // one. Accounts are keyed by the URL that the operator configured instead.
 func (c GitHubConfig) issuer() string { return c.URL + "/login/oauth" }
 
+func (c GitHubConfig) wantsOrgs() bool { return c.WantOrgs != nil && c.WantOrgs() }
+
 func (c GitHubConfig) scopes() string {
-	if c.WantOrgs {
+	if c.wantsOrgs() {
 		return "read:user user:email read:org"
 	}
 	return "read:user user:email"

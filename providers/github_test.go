@@ -30,7 +30,7 @@ func octavia() pt.GitHubPerson {
 
 func newGitHub(t *testing.T, server *pt.GitHub, edits ...func(*providers.GitHubConfig)) *providers.GitHub {
 	t.Helper()
-	cfg := providers.GitHubConfig{ClientID: server.ClientID, ClientSecret: server.ClientSecret, URL: server.URL + "/", WantOrgs: true}
+	cfg := providers.GitHubConfig{ClientID: server.ClientID, ClientSecret: server.ClientSecret, URL: server.URL + "/", WantOrgs: func() bool { return true }}
 	for _, edit := range edits {
 		edit(&cfg)
 	}
@@ -58,7 +58,7 @@ func TestGitHubSignIn(t *testing.T) {
 
 func TestGitHubAsksForNoMoreThanItNeeds(t *testing.T) {
 	server := pt.NewGitHub(t, octavia())
-	p := newGitHub(t, server, func(c *providers.GitHubConfig) { c.WantOrgs = false })
+	p := newGitHub(t, server, func(c *providers.GitHubConfig) { c.WantOrgs = nil })
 	authURL, err := p.Begin(context.Background(), newAttempt())
 	if u, _ := url.Parse(authURL); err != nil || u.Query().Get("scope") != "read:user user:email" {
 		t.Errorf("got %s, %v", authURL, err)

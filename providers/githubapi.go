@@ -26,7 +26,7 @@ func (g *GitHub) askAPI(ctx context.Context, token string, claim Claim) (Claim, 
 	if !claim.EmailVerified {
 		return Claim{}, refused(ReasonUnverified, "no address at GitHub is verified")
 	}
-	if !g.cfg.WantOrgs {
+	if !g.cfg.wantsOrgs() {
 		return claim, nil
 	}
 	return g.askOrgs(ctx, token, claim)

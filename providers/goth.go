@@ -107,6 +107,9 @@ func (l *login) BeginAuth(state string) (goth.Session, error) {
 	for name, value := range l.oidc.cfg.AuthParams {
 		options = append(options, oauth2.SetAuthURLParam(name, value))
 	}
+	if hosted := l.oidc.cfg.Hosted; hosted != nil && hosted() != "" {
+		options = append(options, oauth2.SetAuthURLParam("hd", hosted()))
+	}
 	if !l.attempt.FreshSince.IsZero() { // last, so that no configuration takes its place
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}

@@ -30,6 +30,7 @@ type OIDCConfig struct {
 	HTTPClient    *http.Client      // its transport and a shorter timeout are honoured; nil is fine
 	Now           func() time.Time  // defaults to time.Now
 	AuthParams    map[string]string // further parameters of the authorization request
+	Hosted        func() string     // Google shows the accounts of this domain alone; "" and nil are all
 }
 
 // OIDC is an OpenID Connect provider. It is immutable but for what it caches of
@@ -73,8 +74,8 @@ func Hosts(kind, issuer string) bool {
 }
 
 // NewGoogle makes the provider for Google, which is OpenID Connect with its
-// own defaults. An "hd" among cfg.AuthParams only preselects a domain at
-// Google; Claim.HostedDomain is what to judge.
+// own defaults. What cfg.Hosted gives only preselects a domain there;
+// Claim.HostedDomain is what to judge.
 func NewGoogle(cfg OIDCConfig) (*OIDC, error) {
 	cfg.Slot = cmp.Or(cfg.Slot, "google")
 	cfg.Label = cmp.Or(cfg.Label, "Google")

@@ -522,7 +522,7 @@ func TestGoogle(t *testing.T) {
 	idp.Misbehave(pt.Fault{Claims: pt.Set("hd", "example.com")})
 	p, err := providers.NewGoogle(providers.OIDCConfig{
 		Issuer: idp.Issuer, ClientID: idp.ClientID, ClientSecret: idp.ClientSecret,
-		AuthParams: map[string]string{"hd": "example.com"},
+		Hosted: func() string { return "example.com" },
 	})
 	if err != nil {
 		t.Fatal(err)

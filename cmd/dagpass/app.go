@@ -25,6 +25,7 @@ import (
 	"github.com/dagpass/dagpass/handlers"
 	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 	"github.com/dagpass/dagpass/providers"
 	"github.com/dagpass/dagpass/proxy"
 	"github.com/dagpass/dagpass/store"
@@ -112,20 +113,21 @@ func (a *app) gauges() map[string]func() float64 {
 // wire makes the rooms above the store, from the lowest to the highest.
 func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	a.policy = newPolicyFile(a.cfg, a.log)
-	rules := &live{a.cfg, a.policy}
-	doors, err := doors(a.cfg)
+	rules := &live{cfg: a.cfg, file: a.policy, forgiving: a.cfg.Forgiving}
+	doors, err := doors(a.cfg, func() *identity.Rules { return a.identity.Rules() })
 	if err != nil {
 		return err
 	}
 	a.identity, err = identity.New(ctx, identity.Config{
-		Store: a.store, Doors: doors, Compose: rules.compose, Keys: keys, Site: a.site, Audience: a.cfg.UpstreamName,
+		Store: a.store, Doors: doors, Compose: rules.compose, SettingDefs: a.cfg.changeable(), Fixed: a.cfg.fixed(), Keys: keys, Site: a.site, Audience: a.cfg.UpstreamName,
 		PasswordLogin: a.cfg.PasswordLogin, Attempts: a.cfg.Attempts, Window: a.cfg.Window,
 		OnCheckpoint: func(c models.Checkpoint) { a.trail.print(checkpointLine{c}) },
 		Now:          now, Log: a.log,
 	})
 	if err != nil {
-		return err
+		return unreadable(err)
 	}
+	rules.forgiving = false // what is changed from here on must be right
 	a.policy.recompose = a.identity.Recompose
 	pages := &handlers.Pages{Site: a.site, LocalAccounts: a.cfg.PasswordLogin, Log: a.log}
 	door, err := a.newProxy(pages)
@@ -197,11 +199,12 @@ func (a *app) newProxy(pages *handlers.Pages) (*proxy.Proxy, error) {
 
 func now() time.Time { return time.Now().UTC() }
 
-// doors makes a provider and its allow-list for each configured one.
-func doors(cfg Config) ([]identity.Door, error) {
+// doors makes a provider for each configured one. What they ask for follows the
+// rules in force, which are there before anybody comes.
+func doors(cfg Config, rules func() *identity.Rules) ([]identity.Door, error) {
 	var all []identity.Door
 	for _, p := range cfg.providers() {
-		made, err := cfg.newProvider(p)
+		made, err := cfg.newProvider(p, rules)
 		if err != nil {
 			return nil, fmt.Errorf("provider %s: %w", p.slot, err)
 		}
@@ -210,7 +213,7 @@ func doors(cfg Config) ([]identity.Door, error) {
 	return all, nil
 }
 
-func (c *Config) newProvider(p provider) (providers.Source, error) {
+func (c *Config) newProvider(p provider, rules func() *identity.Rules) (providers.Source, error) {
 	secret := p.ClientSecret.Reveal()
 	switch p.kind {
 	case "ldap":
@@ -220,12 +223,12 @@ func (c *Config) newProvider(p provider) (providers.Source, error) {
 	case "github":
 		return providers.NewGitHub(providers.GitHubConfig{
 			Label: label(p, "GitHub"), ClientID: p.ClientID, ClientSecret: secret, URL: p.issuer,
-			WantOrgs: len(p.gate.Orgs) > 0 || c.policy.UsesOrgs(), Now: now,
+			WantOrgs: func() bool { return len(rules().Gates[p.slot].Orgs) > 0 || rules().Policy.UsesOrgs() }, Now: now,
 		})
 	case "google":
 		return providers.NewGoogle(providers.OIDCConfig{
 			Label: p.Label, Issuer: p.issuer, ClientID: p.ClientID, ClientSecret: secret,
-			AuthParams: googleParams(c.Google), Now: now,
+			Hosted: func() string { return onlyDomain(rules().Gates[p.slot]) }, Now: now,
 		})
 	}
 	i := slices.IndexFunc(c.OIDC, func(o OIDCConfig) bool { return o.Slot == p.slot })
@@ -236,13 +239,12 @@ func (c *Config) newProvider(p provider) (providers.Source, error) {
 	})
 }
 
-// googleParams have Google show the accounts of the one allowed domain alone.
-// It is a hint: the hd claim is what is checked.
-func googleParams(g GoogleConfig) map[string]string {
-	if len(g.AllowedDomains) == 1 && g.AllowedDomains[0] != "*" {
-		return map[string]string{"hd": g.AllowedDomains[0]}
+// onlyDomain is the one allowed domain, if there is one.
+func onlyDomain(g policy.Gate) string {
+	if len(g.Domains) == 1 && !g.Everyone {
+		return g.Domains[0]
 	}
-	return nil
+	return ""
 }
 
 func label(p provider, otherwise string) string {

@@ -57,12 +57,15 @@ type Config struct {
 	OIDCProviders list          `env:"OIDC_PROVIDERS"`
 	UIMenu        bool          `env:"UI_MENU" envDefault:"true"`
 	UIGreyOut     bool          `env:"UI_GREY_OUT" envDefault:"true"`
+	Message       string        `env:"MESSAGE"`
+	Pinned        list          `env:"PINNED"`
 
 	AuditRetention time.Duration `env:"AUDIT_RETENTION" envDefault:"0"`
 	AuditFile      string        `env:"AUDIT_FILE"`
 	AuditFileMaxMB int           `env:"AUDIT_FILE_MAX_MB" envDefault:"100"`
 	AuditFileKeep  int           `env:"AUDIT_FILE_KEEP" envDefault:"10"`
 
+	Brand     BrandConfig     `envPrefix:"BRAND_"`
 	Bootstrap BootstrapConfig `envPrefix:"BOOTSTRAP_ADMIN_"`
 
 	Google GoogleConfig `envPrefix:"GOOGLE_"`
@@ -74,6 +77,9 @@ type Config struct {
 
 	// Demo marks the pages of the demonstration; only that verb sets it.
 	Demo bool `env:"-"`
+	// Forgiving lets a verb start although what was changed in the console cannot
+	// be, to put it right.
+	Forgiving bool `env:"-"`
 	// PolicyPath is set where POLICY_FILE gave the policy: that file is watched.
 	PolicyPath string `env:"-"`
 
@@ -84,8 +90,10 @@ type Config struct {
 	upstream proxy.Upstream
 	given    map[string]bool // the names that were set
 	grants   []policy.Grant  // of the database
-	// vars and files are what it was read from, as the loader has them.
-	vars, files map[string]string
+	brand    models.Brand
+	// source is what it was read from. It is a pointer so that nothing prints it
+	// with the rest: secrets stand in it as they are.
+	source *source
 }
 
 // list is comma-separated; blanks around an entry and empty entries are dropped.
@@ -151,10 +159,16 @@ func (e *configError) Error() string {
 // loader gathers problems instead of stopping at the first. No message ever
 // holds a value that could be a secret.
 type loader struct {
-	vars     map[string]string // DAGPASS_* without the prefix, _FILE resolved
-	files    map[string]string // names given by _FILE, with the path
+	source
 	problems []string
 	names    map[string]bool // every name that is asked for
+}
+
+// source is what settings are read from.
+type source struct {
+	vars     map[string]string // DAGPASS_* without the prefix, _FILE resolved
+	files    map[string]string // names given by _FILE, with the path
+	defaults map[string]string // of every name that is asked for
 }
 
 func (l *loader) given(name string) bool { return l.vars[name] != "" }
@@ -166,7 +180,7 @@ func (l *loader) bad(format string, args ...any) {
 // loadConfig reads the environment over a .env file (which may be absent) and
 // answers with a configuration that can be started, or with all its problems.
 func loadConfig(environ []string, dotenv string) (Config, error) {
-	l := &loader{vars: map[string]string{}, files: map[string]string{}, names: map[string]bool{}}
+	l := newLoader()
 	l.collect(environ, dotenv)
 	cfg := l.parse()
 	l.refuseUnknown()
@@ -175,6 +189,10 @@ func loadConfig(environ []string, dotenv string) (Config, error) {
 		return Config{}, &configError{l.problems}
 	}
 	return cfg, nil
+}
+
+func newLoader() *loader {
+	return &loader{source: source{map[string]string{}, map[string]string{}, map[string]string{}}, names: map[string]bool{}}
 }
 
 // collect takes our names out of the environment and the .env file (the
@@ -227,6 +245,9 @@ func (l *loader) file(base, path string, merged map[string]string, fromEnv map[s
 		return
 	}
 	value := strings.TrimRight(string(content), "\r\n")
+	if base == "BRAND_LOGO" {
+		value = logoText(content)
+	}
 	if value == "" {
 		l.bad("%s%s_FILE names a file that is empty", prefix, base) // an empty allow-list would let in everybody
 	}
@@ -287,7 +308,7 @@ func (l *loader) parse() Config {
 			l.bad("%s%s is blank", prefix, name) // an allow-list of nothing would let in everybody
 		}
 	}
-	cfg.PolicyPath, cfg.vars, cfg.files = l.files["POLICY"], l.vars, l.files
+	cfg.PolicyPath, cfg.source = l.files["POLICY"], &l.source
 	return cfg
 }
 
@@ -301,7 +322,7 @@ func (l *loader) into(target any, prefix string) {
 		l.bad("%v", err)
 	}
 	for _, p := range params {
-		l.names[p.Key] = true
+		l.names[p.Key], l.defaults[p.Key] = true, p.DefaultValue
 	}
 	if err := env.ParseWithOptions(target, o); err != nil {
 		l.parseProblems(prefix, err)
@@ -400,13 +421,14 @@ func (l *loader) check(c *Config) {
 	l.checkKeys(c)
 	l.checkTrusted(c)
 	l.checkLogs(c)
-	l.checkSessions(c)
 	l.checkSlots(c)
 	l.checkProviders(c)
-	l.checkPolicy(c)
-	l.checkRunLabel(c)
+	l.checkLive(c)
 	l.checkAccounts(c)
 	l.checkAudit(c)
+	if c.policy != nil {
+		l.checkPinned(c)
+	}
 }
 
 func (l *loader) checkListen(c *Config) {

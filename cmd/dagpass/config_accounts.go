@@ -8,12 +8,9 @@ import (
 	"github.com/dagpass/dagpass/models"
 )
 
-// checkAccounts holds the settings of accounts that are kept here, of second
-// factors and of failed attempts.
+// checkAccounts holds the settings of accounts that are kept here and of failed
+// attempts.
 func (l *loader) checkAccounts(c *Config) {
-	if _, ok := identity.ParseMFA(c.MFA); !ok {
-		l.bad("%sMFA must be optional, required or off", prefix)
-	}
 	if c.Attempts < 1 || c.Attempts > 1000 {
 		l.bad("%sRATE_LIMIT_ATTEMPTS must be between 1 and 1000", prefix)
 	}

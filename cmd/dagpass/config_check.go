@@ -30,9 +30,8 @@ func (c *Config) listenPort() string { return c.Listen[strings.LastIndex(c.Liste
 func (c *Config) describe(w io.Writer, site models.Site) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SETTING\tVALUE\tFROM")
-	c.rows(t, "", reflect.ValueOf(*c))
-	for _, o := range c.OIDC {
-		c.rows(t, "OIDC_"+slotName(o.Slot)+"_", reflect.ValueOf(o))
+	for _, row := range c.lines() {
+		fmt.Fprintf(t, "%s%s\t%s\t%s\n", prefix, row.Name, row.Value, row.From)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -122,21 +121,22 @@ func orList(roles []policy.Role) string {
 	return strings.Join(words, " or ")
 }
 
-// rows prints one line per setting of a struct. A secret prints itself as
-// redacted; an address of a database or an upstream loses its password.
-func (c *Config) rows(w io.Writer, prefix string, v reflect.Value) {
+// rows are one line per setting of a struct. A secret shows itself as redacted;
+// an address of a database or an upstream loses its password.
+func (c *Config) rows(prefix string, v reflect.Value) (all []identity.FixedSetting) {
 	for i := range v.NumField() {
 		f, value := v.Type().Field(i), v.Field(i)
 		name := f.Tag.Get("env")
 		switch {
 		case f.Tag.Get("envPrefix") != "":
-			c.rows(w, prefix+f.Tag.Get("envPrefix"), value)
+			all = append(all, c.rows(prefix+f.Tag.Get("envPrefix"), value)...)
 		case f.Anonymous:
-			c.rows(w, prefix, value)
+			all = append(all, c.rows(prefix, value)...)
 		case name != "" && name != "-":
-			fmt.Fprintf(w, "DAGPASS_%s\t%s\t%s\n", prefix+name, c.shown(prefix+name, value), c.from(prefix+name))
+			all = append(all, identity.FixedSetting{Name: prefix + name, Value: c.shown(prefix+name, value), From: c.from(prefix + name)})
 		}
 	}
+	return all
 }
 
 func (c *Config) shown(name string, v reflect.Value) string {
@@ -144,7 +144,9 @@ func (c *Config) shown(name string, v reflect.Value) string {
 	case "DATABASE_URL":
 		return redactURL(c.DatabaseURL.Reveal())
 	case "POLICY":
-		return map[bool]string{true: "", false: fmt.Sprintf("(%d bytes)", len(c.Policy))}[c.Policy == ""]
+		return sized(c.Policy)
+	case "BRAND_LOGO":
+		return sized(string(c.brand.Logo))
 	}
 	switch value := v.Interface().(type) {
 	case models.Secret:
@@ -154,6 +156,14 @@ func (c *Config) shown(name string, v reflect.Value) string {
 	default:
 		return fmt.Sprint(value)
 	}
+}
+
+// sized stands for what is too long to be shown.
+func sized(value string) string {
+	if value == "" {
+		return ""
+	}
+	return fmt.Sprintf("(%d bytes)", len(value))
 }
 
 func (c *Config) from(name string) string {

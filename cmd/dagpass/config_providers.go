@@ -114,7 +114,6 @@ func (l *loader) checkProviders(c *Config) {
 			l.need(p.prefix+issuerName(p.kind), p.issuer)
 			l.checkIssuer(p)
 		}
-		l.checkLists(p)
 	}
 	l.checkDirectory(c)
 	l.checkHeader(c)

@@ -329,10 +329,10 @@ func TestConfigRefuses(t *testing.T) {
 			badKey,
 			`DAGPASS_TRUSTED_PROXIES: "x" is not an address or a network such as 10.0.0.0/8`,
 			"DAGPASS_LOG_LEVEL must be debug, info, warn or error",
-			"DAGPASS_SESSION_TTL must be between 1m and 8760h",
 			`DAGPASS_OIDC_PROVIDERS names "okta" twice`,
 			"DAGPASS_GITHUB_CLIENT_SECRET is missing",
 			"DAGPASS_OIDC_OKTA_CLIENT_ID is missing", "DAGPASS_OIDC_OKTA_CLIENT_SECRET is missing", "DAGPASS_OIDC_OKTA_ISSUER is missing",
+			"DAGPASS_SESSION_TTL must be between 1m and 8760h",
 		}},
 	} {
 		if got := problemsOf(t, tt.environ); !slices.Equal(got, tt.want) {
@@ -767,7 +767,8 @@ func askedFor(t *testing.T) map[string]string {
 			names[p.Key] = p.DefaultValue
 		}
 	}
-	l := &loader{vars: map[string]string{"OIDC_PROVIDERS": "slot"}, files: map[string]string{}, names: map[string]bool{}}
+	l := newLoader()
+	l.vars["OIDC_PROVIDERS"] = "slot"
 	l.parse()
 	for name := range l.names {
 		if _, ok := names[strings.ReplaceAll(name, "OIDC_SLOT_", "OIDC_<SLOT>_")]; !ok {

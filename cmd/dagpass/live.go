@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
@@ -16,15 +19,23 @@ import (
 type live struct {
 	cfg  Config
 	file *policyFile
+	// forgiving goes by the environment alone where what was changed cannot be, so
+	// that a verb can start which clears it.
+	forgiving bool
 }
 
 // compose is identity.Config.Compose.
 func (l *live) compose(c identity.Changes) (*identity.Rules, error) {
+	c.Settings = maps.Clone(c.Settings)
+	maps.DeleteFunc(c.Settings, func(name, _ string) bool { return l.cfg.pinned(name) })
 	cfg, err := l.cfg.over(l.file.current(), c)
-	if err != nil {
-		return nil, l.blame(c, err)
+	if err == nil {
+		return cfg.rules(), nil
 	}
-	return cfg.rules(), nil
+	if l.forgiving {
+		return l.cfg.rules(), nil
+	}
+	return nil, l.blame(c, err)
 }
 
 // blame finds the setting that is the trouble: the one that is so by itself.
@@ -38,27 +49,62 @@ func (l *live) blame(c identity.Changes, err error) error {
 	return err
 }
 
+// badSetting says what is wrong with a value, to whoever typed it.
 func badSetting(name string, err error) error {
-	return models.NewError(models.KindInvalid, "bad_setting", strings.ReplaceAll(err.Error(), prefix, "")).At(name).Because(err)
+	var problems *configError
+	if !errors.As(err, &problems) {
+		return err
+	}
+	words := make([]string, len(problems.problems))
+	for i, problem := range problems.problems {
+		words[i] = sentence(strings.TrimPrefix(problem, prefix+name))
+	}
+	return models.NewError(models.KindInvalid, "bad_setting", strings.Join(words, " ")).At(name)
+}
+
+// sentence makes one of what a line of the start says behind a setting's name.
+func sentence(problem string) string {
+	problem = strings.ReplaceAll(problem, prefix, "")
+	if rest, ok := strings.CutPrefix(problem, ": "); ok {
+		problem = rest
+	} else if strings.HasPrefix(problem, " ") {
+		problem = "this" + problem
+	}
+	first, size := utf8.DecodeRuneInString(problem)
+	return string(unicode.ToUpper(first)) + problem[size:] + "."
 }
 
 // over parses the environment again with the changes put over it, so that one
 // parser and one set of checks judges both.
 func (c *Config) over(policyFile []byte, changes identity.Changes) (Config, error) {
-	l := &loader{vars: maps.Clone(c.vars), files: c.files, names: map[string]bool{}}
+	l := newLoader()
+	l.vars, l.files = maps.Clone(c.source.vars), c.source.files
 	if len(policyFile) > 0 {
 		l.vars["POLICY"] = string(policyFile)
 	}
-	maps.Copy(l.vars, changes.Settings)
+	for name, value := range changes.Settings {
+		if !c.mayChange(name) {
+			l.bad("%s%s is not a setting that may be changed while Dagpass runs", prefix, name)
+			continue
+		}
+		l.vars[name] = value
+		if value == "" {
+			delete(l.vars, name) // the default, over whatever the environment says
+		}
+	}
 	cfg := l.parse()
 	for _, g := range changes.Grants {
 		cfg.grants = append(cfg.grants, g.Rule())
 	}
-	l.check(&cfg)
+	l.checkLive(&cfg)
 	if len(l.problems) > 0 {
 		return Config{}, &configError{l.problems}
 	}
 	return cfg, nil
+}
+
+func (c *Config) mayChange(name string) bool {
+	return slices.ContainsFunc(c.changeable(), func(d identity.SettingDef) bool { return d.Name == name })
 }
 
 // rules are what the configuration says of what may change while we run.
@@ -70,6 +116,19 @@ func (c *Config) rules() *identity.Rules {
 	return &identity.Rules{
 		Policy: c.policy, Gates: gates, SessionTTL: c.SessionTTL, SessionIdle: c.SessionIdle,
 		MFA: identity.MFA(c.MFA), Label: identity.Label(c.RunLabel), Monitor: !c.Enforce,
-		Menu: c.UIMenu, GreyOut: c.UIGreyOut,
+		Menu: c.UIMenu, GreyOut: c.UIGreyOut, Brand: c.brand,
 	}
+}
+
+// unreadable says of a start that failed for what was changed in the console
+// how it can work again.
+func unreadable(err error) error {
+	var bad *models.Error
+	if !errors.As(err, &bad) || bad.Code != "bad_setting" {
+		return err
+	}
+	return &configError{[]string{
+		prefix + bad.Field + " was changed in the console, and its value cannot be used: " + bad.Msg +
+			" To go back to what the environment says: dagpass setting clear " + bad.Field,
+	}}
 }

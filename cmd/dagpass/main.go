@@ -78,6 +78,11 @@ type cli struct {
 		List   sessionListVerb   `cmd:"" help:"List open sessions."`
 		Revoke sessionRevokeVerb `cmd:"" help:"End a session, or all of somebody."`
 	} `cmd:"" help:"Look after sessions."`
+	Setting struct {
+		List  settingListVerb  `cmd:"" help:"List the settings that may be changed without a restart, and what is in effect."`
+		Set   settingSetVerb   `cmd:"" help:"Put a value over the environment's, as the console does."`
+		Clear settingClearVerb `cmd:"" help:"Go back to the environment's value."`
+	} `cmd:"" help:"Look after settings that were changed while Dagpass ran."`
 	Audit struct {
 		Verify       auditVerifyVerb       `cmd:"" help:"Check that the audit trail is whole: its chain, its checkpoints and its end."`
 		List         auditListVerb         `cmd:"" help:"List events, the newest first."`

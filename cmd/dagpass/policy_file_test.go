@@ -29,7 +29,7 @@ func TestPolicyFileKeepsTheLastGoodOne(t *testing.T) {
 		write(t, path, editors)
 		cfg := mustLoad(t, okta("DAGPASS_POLICY_FILE="+path), "")
 		f := newPolicyFile(cfg, slog.New(slog.DiscardHandler))
-		rules := &live{cfg, f}
+		rules := &live{cfg: cfg, file: f}
 		f.recompose = func(context.Context) error { _, err := rules.compose(identity.Changes{}); return err }
 		write(t, path, tt.content)
 		for range tt.readings {

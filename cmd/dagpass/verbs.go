@@ -61,10 +61,15 @@ func (v backupVerb) Run(ctx context.Context, env environment, io stdio) error {
 
 // operate hands an operator's verb the use cases, as the console has them.
 func operate(ctx context.Context, env environment, io stdio, do func(context.Context, *identity.Service) error) error {
+	return operateWith(ctx, env, io, func(*Config) {}, do)
+}
+
+func operateWith(ctx context.Context, env environment, io stdio, edit func(*Config), do func(context.Context, *identity.Service) error) error {
 	cfg, err := env.load()
 	if err != nil {
 		return err
 	}
+	edit(&cfg)
 	cfg.LogLevel = "warn"
 	cfg.AuditFile = "" // it is the server's, which rotates it
 	a, err := newApp(ctx, cfg, cfg.site(cfg.listenPort()), stdio{io.In, discard{}, io.Err})

@@ -63,7 +63,7 @@ func wrap(command []string, env environment) (*exec.Cmd, Config, error) {
 // wrapPrefix is the path of PUBLIC_URL, which Dagster has to be started with.
 // An upstream beside the child is refused: one of the two would be in vain.
 func wrapPrefix(env environment) (string, error) {
-	l := &loader{vars: map[string]string{}, files: map[string]string{}, names: map[string]bool{}}
+	l := newLoader()
 	l.collect(env, ".env") // whatever is wrong there, load says
 	if l.vars["UPSTREAM"] != "" {
 		return "", usagef("DAGPASS_UPSTREAM is set, but wrap starts the Dagster that it serves; leave it out, or use dagpass serve")
