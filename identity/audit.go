@@ -20,8 +20,14 @@ type Verification struct {
 	Events      int64 `json:"events"`
 	Checkpoints int64 `json:"checkpoints"`
 	// Unsigned is how many events stand behind the last checkpoint: of these only
-	// the chain speaks.
-	Unsigned int64 `json:"unsigned"`
+	// the chain speaks. The first of them is UnsignedFrom, of the time UnsignedSince.
+	Unsigned      int64     `json:"unsigned"`
+	UnsignedFrom  int64     `json:"unsigned_from,omitempty"`
+	UnsignedSince time.Time `json:"unsigned_since,omitzero"`
+	// Overdue tells that a server that runs would have signed some of these.
+	Overdue bool `json:"overdue,omitempty"`
+	// Installation is whose trail it is.
+	Installation string `json:"installation"`
 	// Pruned is how many old events were removed, the last time at PrunedAt.
 	Pruned   int64      `json:"pruned"`
 	PrunedAt *time.Time `json:"pruned_at,omitempty"`
@@ -91,13 +97,24 @@ func (s *Service) verify(ctx context.Context, ends store.Ends, head string) (Ver
 	}
 	v := Verification{
 		Seq: w.last.Seq, Hash: w.last.Hash, Events: w.last.Seq - ends.Anchor.Seq, Checkpoints: w.checkpoints,
-		Unsigned: w.last.Seq - w.signed.Seq, Pruned: ends.Anchor.Seq,
+		Unsigned: w.last.Seq - w.signed.Seq, Pruned: ends.Anchor.Seq, Installation: ends.Installation,
+	}
+	if v.Unsigned > 0 {
+		v.UnsignedFrom, v.UnsignedSince = w.signed.Seq+1, w.unsignedSince
+		v.Overdue = v.Unsigned > unsignedAtMost || s.Now().Sub(v.UnsignedSince) > unsignedFor
 	}
 	if v.Pruned > 0 {
 		v.PrunedAt = &ends.Anchor.Time
 	}
 	return v, err
 }
+
+const (
+	// unsignedAtMost is how many events a server leaves unsigned at most, and
+	// unsignedFor how long, while it runs; twice as much is no accident.
+	unsignedAtMost = 2 * checkpointEvery
+	unsignedFor    = 2 * checkpointAfter
+)
 
 // stepsAtOnce is how many events are read in one go.
 const stepsAtOnce = 1000
@@ -113,6 +130,8 @@ type walk struct {
 	// found good, or the anchor's; without their bodies.
 	last, signed models.Link
 	checkpoints  int64
+	// unsignedSince is the time of the first event behind the one signed last.
+	unsignedSince time.Time
 	// due are checkpoints of events that are yet to come.
 	due []models.Checkpoint
 }
@@ -123,8 +142,8 @@ func (w *walk) begin(ctx context.Context) error {
 	if a.Seq == 0 {
 		return nil
 	}
-	if err := w.s.Keys.CheckSignature(a.Text(), a.Key, a.Signature); err != nil {
-		return broken(1, "it should begin behind event %d, but the anchor that says so %v", a.Seq, err)
+	if err := w.s.checkAnchor(w.ends); err != nil {
+		return err
 	}
 	w.last = models.Link{Seq: a.Seq, Hash: a.Hash}
 	w.signed = w.last
@@ -179,6 +198,9 @@ func (w *walk) step(next store.Step) error {
 	case seq == w.ends.Head.Seq && next.Hash != w.ends.Head.Hash:
 		return broken(seq, "event %d is not the one that was noted as its end", seq)
 	}
+	if w.last.Seq == w.signed.Seq {
+		w.unsignedSince = next.Time
+	}
 	if len(w.due) > 0 && w.due[0].Seq == next.Seq {
 		if err := w.check(w.due[0], next.Link, w.signed.Seq); err != nil {
 			return err
@@ -195,6 +217,9 @@ func (w *walk) check(c models.Checkpoint, at models.Link, previous int64) error 
 	if err := w.s.Keys.CheckSignature(c.Text(), c.Key, c.Signature); err != nil {
 		return broken(c.Seq, "the checkpoint of event %d %v", c.Seq, err)
 	}
+	if foreign(c.Installation, w.ends.Installation) {
+		return broken(c.Seq, "the checkpoint of event %d is of another installation", c.Seq)
+	}
 	if c.Hash != at.Hash {
 		w.last = w.signed // what is between is whole, but which of it is true nobody knows
 		return broken(w.last.Seq+1, "event %d is not the one that was signed, the trail was rewritten somewhere from event %d on", c.Seq, w.last.Seq+1)
@@ -205,6 +230,22 @@ func (w *walk) check(c models.Checkpoint, at models.Link, previous int64) error 
 	w.signed, w.checkpoints = models.Link{Seq: c.Seq, Hash: c.Hash}, w.checkpoints+1
 	return nil
 }
+
+// checkAnchor holds the anchor against our keys and our installation.
+func (s *Service) checkAnchor(ends store.Ends) error {
+	a := ends.Anchor
+	if err := s.Keys.CheckSignature(a.Text(), a.Key, a.Signature); err != nil {
+		return broken(1, "it should begin behind event %d, but the anchor that says so %v", a.Seq, err)
+	}
+	if foreign(a.Installation, ends.Installation) {
+		return broken(1, "it should begin behind event %d, but the anchor that says so is of another installation", a.Seq)
+	}
+	return nil
+}
+
+// foreign tells what another installation has signed, with the same keys. What a
+// former release has signed does not say whose it is.
+func foreign(said, ours string) bool { return said != "" && said != ours }
 
 func (w *walk) meet(hash string) {
 	if hash == w.wanted {

@@ -73,7 +73,7 @@ func (s *Service) nextCheckpoint(ctx context.Context, ends store.Ends) (c models
 	if err != nil {
 		return c, err
 	}
-	c = models.Checkpoint{Seq: w.last.Seq, Hash: w.last.Hash, Time: s.Now().UTC().Truncate(time.Millisecond), Previous: ends.Last.Seq}
+	c = models.Checkpoint{Seq: w.last.Seq, Hash: w.last.Hash, Time: s.Now().UTC().Truncate(time.Millisecond), Previous: ends.Last.Seq, Installation: ends.Installation}
 	return c, s.Keys.signCheckpoint(&c)
 }
 
@@ -110,8 +110,8 @@ func (s *Service) resignAnchor(ctx context.Context, key string) error {
 	if err != nil || a.Seq == 0 || a.Key == key {
 		return err
 	}
-	if err := s.Keys.CheckSignature(a.Text(), a.Key, a.Signature); err != nil {
-		return broken(1, "it should begin behind event %d, but the anchor that says so %v", a.Seq, err)
+	if err := s.checkAnchor(ends); err != nil {
+		return err
 	}
 	return errors.Join(s.Keys.signAnchor(&a), s.Store.ResignAnchor(ctx, a))
 }

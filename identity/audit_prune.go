@@ -13,6 +13,9 @@ import (
 // MinRetention is the least time that events are kept, if not for ever.
 const MinRetention = 24 * time.Hour
 
+// clocksApart is how much our clock may differ from the database's.
+const clocksApart = 5 * time.Minute
+
 // PruneAudit removes events that are older than keep, up to the last checkpoint
 // that was made before then, and tells how many that were. Every replica calls
 // it once an hour; one of them does it. It is recorded (audit.prune). What goes
@@ -31,8 +34,25 @@ func (s *Service) PruneAudit(ctx context.Context, keep time.Duration) (int64, er
 	return n, s.Store.DropPruned(ctx)
 }
 
+// clockIsRight is an error where our clock is not the database's: one that is far
+// ahead would remove events before their time.
+func (s *Service) clockIsRight(ctx context.Context) error {
+	clock := s.StoreClock
+	if clock == nil {
+		clock = s.Store.Clock
+	}
+	theirs, err := clock(ctx)
+	if off := s.Now().Sub(theirs).Abs(); err == nil && off > clocksApart {
+		return fmt.Errorf("the clock here and the database's are %s apart, and nothing is removed by a clock that may be wrong", off.Round(time.Second))
+	}
+	return err
+}
+
 // moveAnchor makes the trail begin behind the last checkpoint that is old enough.
 func (s *Service) moveAnchor(ctx context.Context, keep time.Duration) (int64, error) {
+	if err := s.clockIsRight(ctx); err != nil {
+		return 0, err
+	}
 	ends, err := s.Store.Ends(ctx)
 	if err != nil {
 		return 0, err
@@ -53,7 +73,7 @@ func (s *Service) moveAnchor(ctx context.Context, keep time.Duration) (int64, er
 		}
 		return 0, err
 	}
-	a := models.Anchor{Seq: c.Seq, Hash: c.Hash, Time: s.Now().UTC().Truncate(time.Millisecond)}
+	a := models.Anchor{Seq: c.Seq, Hash: c.Hash, Time: s.Now().UTC().Truncate(time.Millisecond), Installation: ends.Installation}
 	if err := s.Keys.signAnchor(&a); err != nil {
 		return 0, err
 	}

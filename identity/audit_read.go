@@ -82,7 +82,7 @@ func (s *Service) ExportEvents(ctx context.Context, f models.Filter, fn func(mod
 
 // eachRecord goes through the events up to a number, the oldest first.
 func (s *Service) eachRecord(ctx context.Context, f models.Filter, to int64, fn func(models.Record) error) error {
-	page := store.Page{Before: to + 1, Limit: recordsAtOnce, Oldest: true}
+	page := store.Page{Before: to + 1, Limit: recordsAtOnce, Oldest: true, Kept: true}
 	for {
 		records, err := s.Store.Records(ctx, f, page)
 		if err != nil {

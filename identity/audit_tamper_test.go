@@ -14,6 +14,7 @@ import (
 	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
+	"github.com/dagpass/dagpass/store"
 	"github.com/dagpass/dagpass/store/storetest"
 )
 
@@ -125,6 +126,16 @@ func (w *trail) hash(seq int64) (hash string) {
 		w.t.Fatal(err)
 	}
 	return hash
+}
+
+// signText puts a signature of ours under a text into the checkpoint of an event.
+func (w *trail) signText(seq int64, text string) {
+	w.t.Helper()
+	key, signature, err := w.Keys.Sign(text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.do(fmt.Sprintf("UPDATE checkpoints SET key = %s, signature = %s WHERE seq = %d", quote(key), quote(signature), seq))
 }
 
 // checkpoint is one of those that there are.
@@ -239,19 +250,21 @@ var tamperings = map[string]struct {
 		c := other.checkpoint(10)
 		w.do(fmt.Sprintf(`UPDATE checkpoints SET hash = %s, key = %s, signature = %s WHERE seq = 8`, quote(c.Hash), quote(c.Key), quote(c.Signature)))
 	}, 8, "is signed with a key that is not among"},
-	"a checkpoint of another trail with our key": {func(w *trail) {
-		other := newTrail(w.t, storetest.SQLiteURL(w.t))
-		other.sign(4)
-		other.sign(8)
-		c := other.checkpoint(8)
-		var at any = c.Time
-		if w.Store.Dialect() == "sqlite" {
-			at = c.Time.UnixMicro()
-		}
-		if _, err := w.db.ExecContext(ctx, `UPDATE checkpoints SET hash = $1, time = $2, signature = $3 WHERE seq = 8`, c.Hash, at, c.Signature); err != nil {
-			w.t.Fatal(err)
-		}
+	"a checkpoint of another installation with our key": {func(w *trail) {
+		w.put(elsewhere(w).checkpoint(8))
+	}, 8, "the checkpoint of event 8 is of another installation"},
+	"that, said to be ours": {func(w *trail) {
+		c := elsewhere(w).checkpoint(8)
+		c.Installation = w.checkpoint(8).Installation
+		w.put(c)
+	}, 8, "the checkpoint of event 8 has a signature that is not ours"},
+	"that, of a release that did not say whose it is": {func(w *trail) {
+		other := elsewhere(w)
+		other.old1(8)
+		w.put(other.checkpoint(8))
 	}, 5, "event 8 is not the one that was signed"},
+	"a checkpoint that says less":       {func(w *trail) { w.do(`UPDATE checkpoints SET installation = '' WHERE seq = 4`) }, 4, "the checkpoint of event 4 has a signature that is not ours"},
+	"the installation called otherwise": {func(w *trail) { w.do(`UPDATE chain_heads SET installation = 'x'`) }, 4, "the checkpoint of event 4 is of another installation"},
 
 	"found by another person":  {func(w *trail) { w.do(`UPDATE events SET actor_id = 'u2' WHERE seq = 6`) }, 6, "event 6 is found by something else than it says"},
 	"found by another event":   {func(w *trail) { w.do(`UPDATE events SET event = 'test.other' WHERE seq = 6`) }, 6, "event 6 is found by"},
@@ -292,6 +305,8 @@ func TestHiding(t *testing.T) {
 			"UPDATE events SET event = CAST(event AS blob) WHERE seq = 3", "UPDATE events SET outcome = CAST(outcome AS blob) WHERE seq = 3",
 			"UPDATE events SET actor_id = CAST(actor_id AS blob) WHERE seq = 3", "UPDATE events SET request_id = CAST(request_id AS blob) WHERE seq = 3",
 			"UPDATE events SET body = CAST(body AS blob) WHERE seq = 3",
+			"UPDATE events SET time = CAST(time AS blob) WHERE seq = 3", "UPDATE events SET time = 'long ago' WHERE seq = 3",
+			"UPDATE events SET time = time + 0.5 WHERE seq = 3", "UPDATE events SET time = x'00ff' WHERE seq = 3",
 		},
 		"postgres": {
 			"ALTER TABLE events ALTER noun DROP EXPRESSION; UPDATE events SET noun = '' WHERE seq = 3",
@@ -317,6 +332,37 @@ func TestHiding(t *testing.T) {
 	}
 }
 
+// What is no time and no number, where SQLite was given one, is found and named:
+// verifying does not stop over it.
+func TestGarbage(t *testing.T) {
+	for statement, want := range map[string]string{
+		"UPDATE checkpoints SET time = 'x' WHERE seq = 4":     "the checkpoint of event 4 has a signature",
+		"UPDATE checkpoints SET time = x'00' WHERE seq = 6":   "the checkpoint of event 6 has a signature",
+		"UPDATE checkpoints SET previous = 'x' WHERE seq = 6": "the checkpoint of event 6 has a signature",
+		"UPDATE chain_heads SET seq = 'x'":                    "it ends at event 0, and behind that there is an event 8",
+		"UPDATE chain_heads SET checkpoint = x'00'":           "the checkpoint of event 6 is not noted as the last one",
+		"UPDATE chain_heads SET installation = x'00'":         "of another installation",
+		"UPDATE audit_anchors SET time = 'x'":                 "the anchor that says so has a signature",
+		"UPDATE audit_anchors SET seq = x'00'":                "event 1 is missing",
+	} {
+		w := newTrail(t, storetest.SQLiteURL(t))
+		w.sign(2)
+		w.clock.pass(identity.MinRetention)
+		if strings.Contains(statement, "anchors") {
+			w.prune(2)
+		}
+		w.sign(4)
+		w.sign(6)
+		w.upTo(8)
+		w.isWhole()
+		w.do(statement)
+		var broken *identity.BrokenTrail
+		if _, err := w.VerifyAudit(ctx, ""); !errors.As(err, &broken) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", statement, err, want)
+		}
+	}
+}
+
 // A former release kept the character NUL in an event: that hides nothing.
 func TestEventWithNUL(t *testing.T) {
 	eachTrail(t, func(w *trail) {
@@ -335,8 +381,8 @@ func TestEventWithNUL(t *testing.T) {
 // written.
 var kept = map[string]string{
 	"events":      "seq, previous, hash, body, time, event, outcome, actor_id, request_id",
-	"chain_heads": "id, seq, hash, checkpoint",
-	"checkpoints": "seq, hash, time, previous, key, signature",
+	"chain_heads": "id, seq, hash, checkpoint, installation",
+	"checkpoints": "seq, hash, time, previous, installation, key, signature",
 }
 
 func (w *trail) save() {
@@ -378,7 +424,10 @@ func TestWholeTrail(t *testing.T) {
 		w.sign(4)
 		w.sign(8)
 		w.upTo(2500) // more than is read in one go
-		want := identity.Verification{Seq: 2500, Hash: w.hash(2500), Events: 2500, Checkpoints: 2, Unsigned: 2492}
+		want := identity.Verification{
+			Seq: 2500, Hash: w.hash(2500), Events: 2500, Checkpoints: 2, Unsigned: 2492, UnsignedFrom: 9, Overdue: true,
+			UnsignedSince: w.timeOf(9), Installation: w.checkpoint(8).Installation,
+		}
 		for _, head := range []string{"", w.hash(1), w.hash(1000), strings.ToUpper(w.hash(1001)), w.hash(2500)} {
 			if v, err := w.VerifyAudit(ctx, head); v != want || err != nil {
 				w.t.Errorf("%q: %+v (%v), want %+v", head, v, err, want)
@@ -412,6 +461,67 @@ func TestTailThatOnlyAHeadShows(t *testing.T) {
 			})
 		})
 	}
+}
+
+// elsewhere is a trail of another installation that has the same keys.
+func elsewhere(w *trail) *trail {
+	other := newTrail(w.t, storetest.SQLiteURL(w.t))
+	other.sign(4)
+	other.sign(8)
+	return other
+}
+
+// put replaces the checkpoint of an event.
+func (w *trail) put(c models.Checkpoint) {
+	w.t.Helper()
+	var at any = c.Time
+	if w.Store.Dialect() == "sqlite" {
+		at = c.Time.UnixMicro()
+	}
+	if _, err := w.db.ExecContext(ctx, `UPDATE checkpoints SET hash = $1, time = $2, signature = $3, installation = $4 WHERE seq = $5`, c.Hash, at, c.Signature, c.Installation, c.Seq); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// old1 makes the checkpoint of an event what a release made that did not say
+// whose it is.
+func (w *trail) old1(seq int64) {
+	w.t.Helper()
+	c := w.checkpoint(seq)
+	c.Installation = ""
+	w.do(fmt.Sprintf(`UPDATE checkpoints SET installation = '' WHERE seq = %d`, seq))
+	w.signText(seq, c.Text())
+}
+
+// What a former release has signed goes on being good, also under another key,
+// and the next ones say whose they are.
+func TestCheckpointsThatDoNotSayWhose(t *testing.T) {
+	eachTrail(t, func(w *trail) {
+		w.sign(4)
+		w.old1(4)
+		w.isWhole()
+		w.sign(8)
+		if c := w.checkpoint(8); c.Installation != w.isWhole().Installation || len(c.Installation) != 32 {
+			w.t.Errorf("%+v", c)
+		}
+		w.Service = w.replica(w.Store, policy.Gate{}, key(2), key(1))
+		w.sign(20)
+		w.do(`DELETE FROM signing_keys`)
+		w.Service = w.replica(w.Store, policy.Gate{}, key(2))
+		if v := w.isWhole(); v.Checkpoints != 3 || w.checkpoint(4).Installation != "" {
+			w.t.Errorf("%+v", v)
+		}
+	})
+}
+
+// timeOf is when an event was, as it says.
+func (w *trail) timeOf(seq int64) time.Time {
+	w.t.Helper()
+	r, err := w.Store.Records(ctx, models.Filter{}, store.Page{After: seq - 1, Before: seq + 1, Limit: 1})
+	if err != nil || len(r) != 1 {
+		w.t.Fatalf("event %d: %v", seq, err)
+	}
+	return r[0].Event.Time
 }
 
 func TestBadHead(t *testing.T) {
@@ -560,6 +670,13 @@ func TestCheckpointText(t *testing.T) {
 	}
 	a := models.Anchor{Seq: 12, Hash: zeros(), Time: c.Time}
 	if want := "dagpass anchor 1\n12\n" + zeros() + "\n2026-03-29T12:00:00.12Z"; a.Text() != want {
+		t.Errorf("%q, want %q", a.Text(), want)
+	}
+	c.Installation, a.Installation = "i1", "i1"
+	if want := "dagpass checkpoint 2\ni1\n12\n" + zeros() + "\n2026-03-29T12:00:00.12Z\n7"; c.Text() != want {
+		t.Errorf("%q, want %q", c.Text(), want)
+	}
+	if want := "dagpass anchor 2\ni1\n12\n" + zeros() + "\n2026-03-29T12:00:00.12Z"; a.Text() != want {
 		t.Errorf("%q, want %q", a.Text(), want)
 	}
 }

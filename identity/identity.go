@@ -55,7 +55,9 @@ type Config struct {
 	// written, after its commit.
 	OnCheckpoint func(models.Checkpoint)
 	Now          func() time.Time
-	Log          *slog.Logger
+	// StoreClock is the clock of the database; nil asks it.
+	StoreClock func(context.Context) (time.Time, error)
+	Log        *slog.Logger
 }
 
 // Service is the use cases. It is safe for concurrent use; what it keeps in

@@ -169,6 +169,7 @@ func (w *world) replica(s *store.Store, gate policy.Gate, keys ...[]byte) *ident
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	service.StoreClock = func(context.Context) (time.Time, error) { return w.clock.now(), nil }
 	w.rules.adopt(service)
 	return service
 }

@@ -82,6 +82,8 @@ type Checkpoint struct {
 	Time time.Time `json:"time" gorm:"index"`
 	// Previous is the event of the checkpoint before; zero for the first.
 	Previous int64 `json:"previous"`
+	// Installation is whose trail it is. Those of former releases do not say it.
+	Installation string `json:"installation,omitempty"`
 	// Key is the Ed25519 public key, and Signature what it made of [Checkpoint.Text]
 	// (RFC 8032), both in base64.
 	Key       string `json:"key"`
@@ -92,7 +94,15 @@ type Checkpoint struct {
 // and the hash stands between two of these, so no two checkpoints have the same
 // text.
 func (c Checkpoint) Text() string {
-	return fmt.Sprintf("dagpass checkpoint 1\n%d\n%s\n%s\n%d", c.Seq, c.Hash, c.Time.UTC().Format(time.RFC3339Nano), c.Previous)
+	return fmt.Sprintf("dagpass checkpoint %s\n%d\n%s\n%s\n%d", format(c.Installation), c.Seq, c.Hash, c.Time.UTC().Format(time.RFC3339Nano), c.Previous)
+}
+
+// format is the version of a text, and the installation since there is one in it.
+func format(installation string) string {
+	if installation == "" {
+		return "1"
+	}
+	return "2\n" + strings.ReplaceAll(installation, "\n", " ")
 }
 
 // Anchor says, signed, where the trail begins since old events were removed:
@@ -104,9 +114,11 @@ type Anchor struct {
 	Seq  int64  `json:"seq"`
 	Hash string `json:"hash"`
 	// Time is when it was made, in UTC and to the millisecond.
-	Time      time.Time `json:"time"`
-	Key       string    `json:"key"`
-	Signature string    `json:"signature"`
+	Time time.Time `json:"time"`
+	// Installation is whose trail it is, as in [Checkpoint].
+	Installation string `json:"installation,omitempty"`
+	Key          string `json:"key"`
+	Signature    string `json:"signature"`
 }
 
 // TableName implements GORM's Tabler.
@@ -114,5 +126,5 @@ func (Anchor) TableName() string { return "audit_anchors" }
 
 // Text is what is signed; a checkpoint cannot be passed off as an anchor.
 func (a Anchor) Text() string {
-	return fmt.Sprintf("dagpass anchor 1\n%d\n%s\n%s", a.Seq, a.Hash, a.Time.UTC().Format(time.RFC3339Nano))
+	return fmt.Sprintf("dagpass anchor %s\n%d\n%s\n%s", format(a.Installation), a.Seq, a.Hash, a.Time.UTC().Format(time.RFC3339Nano))
 }

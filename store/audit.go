@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -22,8 +23,15 @@ type Page struct {
 	After, Before int64
 	Limit         int
 	Oldest        bool
+	// Kept gives events as they are kept. Else a pseudonym in them is the person
+	// for whom it stands, as long as they have an account.
+	Kept bool
+
 	// lead is the term whose index is read; empty lets the database choose.
 	lead string
+	// called is what else an event may call what the filter asks for, by the name
+	// of the term: the pseudonyms of a person, for one.
+	called map[string][]string
 }
 
 // late is how much later than its time an event may have been appended, and how
@@ -36,7 +44,7 @@ const late = 24 * time.Hour
 func (s *Store) Records(ctx context.Context, f models.Filter, p Page) ([]models.Record, error) {
 	var rows []eventRow
 	err := s.planned(ctx, func(db *gorm.DB) error {
-		bounded, err := within(db, f, p)
+		bounded, err := s.within(db, f, p)
 		if err == nil {
 			bounded, _, err = led(db, f, bounded, fewUpTo)
 		}
@@ -48,7 +56,7 @@ func (s *Store) Records(ctx context.Context, f models.Filter, p Page) ([]models.
 	if err != nil {
 		return nil, doing("audit trail", err)
 	}
-	return recordsOf(rows)
+	return s.recordsOf(ctx, rows, p)
 }
 
 // planned reads with plans for the values that are asked for. PostgreSQL would
@@ -69,7 +77,7 @@ func (s *Store) planned(ctx context.Context, fn func(*gorm.DB) error) error {
 // within makes the bounds of a page by number those of the trail and of its times,
 // too: numbers are what every index is ordered by. One bound on either side is
 // what a database reads an index between; of two, it may take the wider one.
-func within(db *gorm.DB, f models.Filter, p Page) (Page, error) {
+func (s *Store) within(db *gorm.DB, f models.Filter, p Page) (Page, error) {
 	if p.Before == 0 {
 		p.Before = math.MaxInt64
 	}
@@ -79,6 +87,9 @@ func within(db *gorm.DB, f models.Filter, p Page) (Page, error) {
 		return p, err
 	}
 	p.After, p.Before = max(p.After, trail.Anchor), min(p.Before, trail.Head+1)
+	if p.called, err = s.called(db, f); err != nil {
+		return p, err
+	}
 	if !f.Since.IsZero() {
 		last, err := numberOf(before(db, f.Since), p.After)
 		if err != nil {
@@ -116,15 +127,19 @@ func numberOf(db *gorm.DB, otherwise int64) (int64, error) {
 	return found[0], nil
 }
 
-// pageOf is the query for a page. A person is an id or a name: each has an index,
-// and both together have none, so that the page is made of one page of either.
+// pageOf is the query for a page. Where an event may say in several ways what is
+// asked for, such as a person by id or by name, each way has an index and all
+// together have none, so that the page is made of one page of each.
 func pageOf(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
-	if f.Person == "" || !p.leads(person) {
-		return ordered(filtered(db, f, p), p)
+	ways := p.apart(terms(db, f, p))
+	if len(ways) == 1 {
+		return ordered(filtered(db, f, p, ways[0]), p)
 	}
-	byID := ordered(filtered(db, f, p).Where("actor_id = ?", f.Person), p).Select("seq")
-	byName := ordered(filtered(db, f, p).Where("actor_name = ?", f.Person), p).Select("seq")
-	return ordered(db.Table("events").Where("seq IN (SELECT seq FROM (?) AS a UNION SELECT seq FROM (?) AS b)", byID, byName), p)
+	each, pages := make([]string, len(ways)), make([]any, len(ways))
+	for i, all := range ways {
+		each[i], pages[i] = fmt.Sprintf("SELECT seq FROM (?) AS w%d", i), ordered(filtered(db, f, p, all), p).Select("seq")
+	}
+	return ordered(db.Table("events").Where("seq IN ("+strings.Join(each, " UNION ")+")", pages...), p)
 }
 
 func ordered(db *gorm.DB, p Page) *gorm.DB {
@@ -134,11 +149,11 @@ func ordered(db *gorm.DB, p Page) *gorm.DB {
 	return db.Order("seq DESC").Limit(p.Limit)
 }
 
-// filtered says what is chosen, but for a person that leads.
-func filtered(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
+// filtered says what is chosen.
+func filtered(db *gorm.DB, f models.Filter, p Page, all []term) *gorm.DB {
 	db = p.between(db)
-	for _, t := range terms(db, f) {
-		if p.leads(t.column) {
+	for _, t := range all {
+		if p.leads(t.name) {
 			db = t.found(db)
 		} else {
 			db = t.beside(db)
@@ -165,34 +180,59 @@ type Ends struct {
 	Last       models.Checkpoint
 	// Anchor is where the trail begins; zero if nothing was removed.
 	Anchor models.Anchor
+	// Installation is whose trail it is.
+	Installation string
 }
 
 type endsRow struct {
-	Seq        int64
-	Hash       string
-	Checkpoint int64
-	Newest     int64
-	Last       models.Checkpoint `gorm:"embedded;embeddedPrefix:last_"`
-	Anchor     models.Anchor     `gorm:"embedded;embeddedPrefix:anchor_"`
+	Seq          int64
+	Hash         string
+	Checkpoint   int64
+	Installation string
+	Newest       int64
+	Last         models.Checkpoint `gorm:"embedded;embeddedPrefix:last_"`
+	Anchor       models.Anchor     `gorm:"embedded;embeddedPrefix:anchor_"`
 }
 
 // Ends reads them in one statement, so that they belong together.
 func (s *Store) Ends(ctx context.Context) (Ends, error) {
 	var row endsRow
 	err := s.read.WithContext(ctx).Raw(`
-SELECT h.seq, h.hash, h.checkpoint, coalesce((SELECT max(seq) FROM events), 0) AS newest,
-       c.seq AS last_seq, c.hash AS last_hash, c.time AS last_time, c.previous AS last_previous, c.key AS last_key, c.signature AS last_signature,
-       a.seq AS anchor_seq, a.hash AS anchor_hash, a.time AS anchor_time, a.key AS anchor_key, a.signature AS anchor_signature
+SELECT ` + s.number("h.seq") + ` AS seq, h.hash, ` + s.number("h.checkpoint") + ` AS checkpoint, h.installation, coalesce((SELECT max(seq) FROM events), 0) AS newest,
+       c.seq AS last_seq, c.hash AS last_hash, ct.time AS last_time, ` + s.number("c.previous") + ` AS last_previous, c.key AS last_key, c.signature AS last_signature, c.installation AS last_installation,
+       ` + s.number("a.seq") + ` AS anchor_seq, a.hash AS anchor_hash, at.time AS anchor_time, a.key AS anchor_key, a.signature AS anchor_signature, a.installation AS anchor_installation
   FROM chain_heads h
   LEFT JOIN checkpoints c ON c.seq = (SELECT max(seq) FROM checkpoints)
+  LEFT JOIN checkpoints ct ON ct.seq = c.seq AND ` + s.timed("ct.time") + `
   LEFT JOIN audit_anchors a ON a.id = 1
+  LEFT JOIN audit_anchors at ON at.id = a.id AND ` + s.timed("at.time") + `
  WHERE h.id = 1`).Take(&row).Error
-	return Ends{models.Link{Seq: row.Seq, Hash: row.Hash}, row.Newest, row.Checkpoint, row.Last, row.Anchor}, doing("ends of the audit trail", err)
+	return Ends{models.Link{Seq: row.Seq, Hash: row.Hash}, row.Newest, row.Checkpoint, row.Last, row.Anchor, row.Installation}, doing("ends of the audit trail", err)
+}
+
+// number reads a column of numbers, whatever somebody has put there: SQLite keeps
+// whatever it is given, and what is no number must not keep the trail from being
+// read.
+func (s *Store) number(column string) string {
+	if s.dialect == migrations.SQLite {
+		return "CAST(" + column + " AS integer)"
+	}
+	return column
+}
+
+// timed tells whether a time is one, for the same reason.
+func (s *Store) timed(column string) string {
+	if s.dialect == migrations.SQLite {
+		return "typeof(" + column + ") = 'integer'"
+	}
+	return "true"
 }
 
 // Step is a link of the chain as it stands in the database.
 type Step struct {
 	models.Link
+	// Time is what the event is found by; zero for what is no time.
+	Time time.Time
 	// Copied tells that what it is searched by is what it says.
 	Copied bool
 }
@@ -209,15 +249,16 @@ type stepRow struct {
 func (s *Store) Steps(ctx context.Context, after int64, limit int) ([]Step, error) {
 	typed := "true"
 	if s.dialect == migrations.SQLite {
-		typed = "typeof(time) || typeof(event) || typeof(outcome) || typeof(actor_id) || typeof(request_id) || typeof(body) = 'integertexttexttexttexttext'"
+		typed = "typeof(e.time) || typeof(e.event) || typeof(e.outcome) || typeof(e.actor_id) || typeof(e.request_id) || typeof(e.body) = 'integertexttexttexttexttext'"
 	}
 	var rows []stepRow
-	err := s.read.WithContext(ctx).Table("events").Select("seq, previous, hash, body, time, event, outcome, actor_id, request_id, "+
-		"noun, actor_name, target_id, location, run_id, "+typed+" AS typed").
-		Where("seq > ?", after).Order("seq").Limit(limit).Find(&rows).Error
+	err := s.read.WithContext(ctx).Table("events e").Joins("LEFT JOIN events t ON t.seq = e.seq AND "+s.timed("t.time")).
+		Select("e.seq, e.previous, e.hash, e.body, t.time, e.event, e.outcome, e.actor_id, e.request_id, "+
+			"e.noun, e.actor_name, e.target_id, e.location, e.run_id, "+typed+" AS typed").
+		Where("e.seq > ?", after).Order("e.seq").Limit(limit).Find(&rows).Error
 	steps := make([]Step, len(rows))
 	for i, r := range rows {
-		steps[i] = Step{r.Row.link(), r.Typed && r.Row.copied()}
+		steps[i] = Step{r.Row.link(), r.Row.Time, r.Typed && r.Row.copied()}
 	}
 	return steps, doing("audit trail", err)
 }
@@ -244,9 +285,15 @@ func (r eventRow) computed(e models.Event) eventRow {
 	return r
 }
 
+// checkpoints reads them as c, a time that is none as zero.
+func (s *Store) checkpoints(ctx context.Context) *gorm.DB {
+	return s.read.WithContext(ctx).Table("checkpoints c").Joins("LEFT JOIN checkpoints t ON t.seq = c.seq AND " + s.timed("t.time")).
+		Select("c.seq, c.hash, t.time, " + s.number("c.previous") + " AS previous, c.installation, c.key, c.signature")
+}
+
 // Checkpoints lists those of the events from one number to another, in order.
 func (s *Store) Checkpoints(ctx context.Context, from, to int64) (all []models.Checkpoint, err error) {
-	err = doing("checkpoints", s.read.WithContext(ctx).Where("seq BETWEEN ? AND ?", from, to).Order("seq").Find(&all).Error)
+	err = doing("checkpoints", s.checkpoints(ctx).Where("c.seq BETWEEN ? AND ?", from, to).Order("c.seq").Find(&all).Error)
 	return all, err
 }
 
@@ -254,10 +301,9 @@ func (s *Store) Checkpoints(ctx context.Context, from, to int64) (all []models.C
 // [models.ErrNotFound]. One behind another that was made later than that, up to
 // now, is none: the clock of whoever made it was slow.
 func (s *Store) CheckpointBefore(ctx context.Context, at, now time.Time) (c models.Checkpoint, err error) {
-	db := s.read.WithContext(ctx)
-	err = found(db.Where("time <= ?", at).
-		Where("seq < coalesce((SELECT min(seq) FROM checkpoints WHERE time > ? AND time <= ?), ?)", at, now, int64(math.MaxInt64)).
-		Order("time DESC, seq DESC").Limit(1).Take(&c).Error)
+	err = found(s.checkpoints(ctx).Where("c.time <= ?", at).
+		Where("c.seq < coalesce((SELECT min(seq) FROM checkpoints WHERE time > ? AND time <= ?), ?)", at, now, int64(math.MaxInt64)).
+		Order("c.time DESC, c.seq DESC").Limit(1).Take(&c).Error)
 	return c, err
 }
 
@@ -279,9 +325,10 @@ func (s *Store) InsertCheckpoint(ctx context.Context, c models.Checkpoint) error
 // [models.ErrConflict] where it does not begin behind event from any more.
 func (t *Tx) MoveAnchor(from int64, a models.Anchor) error {
 	done := t.db.Exec(`
-INSERT INTO audit_anchors (id, seq, hash, time, key, signature) VALUES (1, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, time = excluded.time, key = excluded.key, signature = excluded.signature
- WHERE audit_anchors.seq = ?`, a.Seq, a.Hash, a.Time, a.Key, a.Signature, from)
+INSERT INTO audit_anchors (id, seq, hash, time, installation, key, signature) VALUES (1, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, time = excluded.time, installation = excluded.installation,
+       key = excluded.key, signature = excluded.signature
+ WHERE audit_anchors.seq = ?`, a.Seq, a.Hash, a.Time, a.Installation, a.Key, a.Signature, from)
 	if err := one(done); errors.Is(err, models.ErrNotFound) {
 		return models.ErrConflict
 	}
@@ -300,7 +347,7 @@ func (s *Store) DropPruned(ctx context.Context) error {
 
 // CheckpointsBut lists those that another key than this one has signed.
 func (s *Store) CheckpointsBut(ctx context.Context, key string) (all []models.Checkpoint, err error) {
-	err = doing("checkpoints", s.read.WithContext(ctx).Where("key <> ?", key).Order("seq").Find(&all).Error)
+	err = doing("checkpoints", s.checkpoints(ctx).Where("c.key <> ?", key).Order("c.seq").Find(&all).Error)
 	return all, err
 }
 
@@ -314,4 +361,13 @@ func (s *Store) ResignCheckpoint(ctx context.Context, c models.Checkpoint) error
 func (s *Store) ResignAnchor(ctx context.Context, a models.Anchor) error {
 	return doing("sign anchor anew", s.write.WithContext(ctx).Model(&models.Anchor{}).Where("id = ? AND seq = ?", 1, a.Seq).
 		Select("key", "signature").Updates(&a).Error)
+}
+
+// Clock is what time it is for the database.
+func (s *Store) Clock(ctx context.Context) (now time.Time, err error) {
+	if s.dialect == migrations.SQLite {
+		return time.Now(), nil // it has the clock of this machine
+	}
+	err = s.read.WithContext(ctx).Raw("SELECT clock_timestamp()").Scan(&now).Error
+	return now, doing("clock of the database", err)
 }

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -12,64 +15,109 @@ import (
 // term is one thing that a filter asks for. An index finds it, and in the order
 // of the trail.
 type term struct {
-	// column is what has the value. Known is the condition under which the index
-	// has it, where it leaves out what is empty.
-	column, known, value string
+	name string
+	// ways are all that an event may say for it: a column with a value.
+	ways []way
+	// known is the condition under which the index has it, where it leaves out what
+	// is empty.
+	known string
 }
 
-// person stands for the two columns that tell who did something.
-const person = "actor"
+type way struct{ column, value string }
 
-func terms(db *gorm.DB, f models.Filter) (all []term) {
+// Names of terms that an event may tell of in several ways.
+const (
+	person  = "actor"
+	target  = "target_id"
+	address = "client_ip"
+)
+
+func terms(db *gorm.DB, f models.Filter, p Page) (all []term) {
 	noun, ofAll := f.Noun()
 	if ofAll {
 		f.Event = ""
 	} else {
 		noun = ""
 	}
-	reason, provider, address := spoken(db, "reason"), spoken(db, "provider"), spoken(db, "client_ip")
-	for _, t := range []term{
-		{person, "", f.Person},
-		{"run_id", "run_id <> ''", f.Run},
-		{"request_id", "", f.Request},
-		{"target_id", "target_id <> ''", f.Target},
-		{address, address + " IS NOT NULL", f.Address},
-		{reason, reason + " IS NOT NULL", f.Reason},
-		{provider, provider + " IS NOT NULL", f.Provider},
-		{"location", "location <> ''", f.Location},
-		{"event", "", f.Event},
-		{"noun", "", noun},
-		{"outcome", "", f.Outcome},
+	reason, provider, from := spoken(db, "reason"), spoken(db, "provider"), spoken(db, "client_ip")
+	for _, t := range []struct{ name, column, known, value string }{
+		{person, "actor_id", "", f.Person},
+		{"run_id", "run_id", "run_id <> ''", f.Run},
+		{"request_id", "request_id", "", f.Request},
+		{target, "target_id", "target_id <> ''", f.Target},
+		{address, from, from + " IS NOT NULL", f.Address},
+		{"reason", reason, reason + " IS NOT NULL", f.Reason},
+		{"provider", provider, provider + " IS NOT NULL", f.Provider},
+		{"location", "location", "location <> ''", f.Location},
+		{"event", "event", "", f.Event},
+		{"noun", "noun", "", noun},
+		{"outcome", "outcome", "", f.Outcome},
 	} {
 		if t.value != "" {
-			all = append(all, t)
+			all = append(all, term{t.name, p.ways(t.name, t.column, t.value), t.known})
 		}
 	}
 	return all
 }
 
-// found is the condition as an index knows it. Of a person it is none: see pageOf.
-func (t term) found(db *gorm.DB) *gorm.DB {
-	if t.column == person {
-		return db
+// ways are what is asked for, and what else it is called.
+func (p Page) ways(name, column, value string) []way {
+	all := []way{{column, value}}
+	if name == person {
+		all = append(all, way{"actor_name", value})
 	}
+	for _, other := range p.called[name] {
+		all = append(all, way{column, other})
+	}
+	return all
+}
+
+// apart is, for each way in which the terms that lead can be told, a list of all
+// terms in which these have that way alone.
+func (p Page) apart(all []term) [][]term {
+	lists := [][]term{nil}
+	for _, t := range all {
+		var longer [][]term
+		for _, list := range lists {
+			for _, alone := range p.alone(t) {
+				longer = append(longer, append(slices.Clip(list), alone))
+			}
+		}
+		lists = longer
+	}
+	return lists
+}
+
+func (p Page) alone(t term) (all []term) {
+	if !p.leads(t.name) {
+		return []term{t}
+	}
+	for _, w := range t.ways {
+		all = append(all, term{t.name, []way{w}, t.known})
+	}
+	return all
+}
+
+// found is the condition as an index knows it, of a term with one way.
+func (t term) found(db *gorm.DB) *gorm.DB {
 	if t.known != "" {
 		db = db.Where(t.known)
 	}
-	return db.Where(t.column+" = ?", t.value)
+	return db.Where(t.ways[0].column+" = ?", t.ways[0].value)
 }
 
 // beside is the condition for events that the index of another term has found:
 // for such words no index is used.
 func (t term) beside(db *gorm.DB) *gorm.DB {
-	if t.column == person {
-		return db.Where("(actor_id || '' = ? OR actor_name || '' = ?)", t.value, t.value)
+	either, values := make([]string, len(t.ways)), make([]any, len(t.ways))
+	for i, w := range t.ways {
+		either[i], values[i] = w.column+" || '' = ?", w.value
 	}
-	return db.Where(t.column+" || '' = ?", t.value)
+	return db.Where("("+strings.Join(either, " OR ")+")", values...)
 }
 
 // leads tells whether a term's index is read.
-func (p Page) leads(column string) bool { return p.lead == "" || p.lead == column }
+func (p Page) leads(name string) bool { return p.lead == "" || p.lead == name }
 
 // between are the events between the bounds of a page.
 func (p Page) between(db *gorm.DB) *gorm.DB {
@@ -81,7 +129,7 @@ func (p Page) between(db *gorm.DB) *gorm.DB {
 // tells the number of the last that it saw of the one that leads; zero where there
 // are fewer. Neither database can choose: none knows what occurs together.
 func led(db *gorm.DB, f models.Filter, p Page, many int) (Page, int64, error) {
-	all := terms(db, f)
+	all := terms(db, f, p)
 	if len(all) < 2 {
 		return p, 0, nil
 	}
@@ -93,7 +141,7 @@ func led(db *gorm.DB, f models.Filter, p Page, many int) (Page, int64, error) {
 		}
 		further := at < reach && !p.Oldest || at > reach && p.Oldest
 		if lead.lead == "" || at == 0 || further {
-			lead.lead, reach = t.column, at
+			lead.lead, reach = t.name, at
 		}
 		if at == 0 {
 			break
@@ -104,13 +152,16 @@ func led(db *gorm.DB, f models.Filter, p Page, many int) (Page, int64, error) {
 
 // nth asks for the last of so many events of a term, from where a page begins.
 func nth(db *gorm.DB, t term, p Page, many int) *gorm.DB {
-	if t.column != person {
+	p.lead, p.Limit = "", many
+	ways := p.alone(t)
+	if len(ways) == 1 {
 		return ordered(t.found(p.between(db)), p).Offset(many - 1).Limit(1)
 	}
-	p.Limit = many
-	byID := ordered(p.between(db).Where("actor_id = ?", t.value), p).Select("seq")
-	byName := ordered(p.between(db).Where("actor_name = ?", t.value), p).Select("seq")
-	either := db.Table("(SELECT seq FROM (?) AS a UNION SELECT seq FROM (?) AS b) AS n", byID, byName)
+	each, pages := make([]string, len(ways)), make([]any, len(ways))
+	for i, way := range ways {
+		each[i], pages[i] = fmt.Sprintf("SELECT seq FROM (?) AS w%d", i), ordered(way.found(p.between(db)), p).Select("seq")
+	}
+	either := db.Table("("+strings.Join(each, " UNION ")+") AS n", pages...)
 	return ordered(either, p).Offset(many - 1).Limit(1)
 }
 
@@ -140,7 +191,7 @@ func (s *Store) search(ctx context.Context, f models.Filter, p Page, many int) (
 	limit, reach := p.Limit, int64(0)
 	p.Oldest, p.Limit = false, limit+1
 	err = s.planned(ctx, func(db *gorm.DB) error {
-		bounded, err := within(db, f, p)
+		bounded, err := s.within(db, f, p)
 		if err == nil {
 			bounded, reach, err = led(db, f, bounded, many)
 		}
@@ -160,6 +211,6 @@ func (s *Store) search(ctx context.Context, f models.Filter, p Page, many int) (
 		rows = rows[:limit]
 		found.Next = rows[limit-1].Seq
 	}
-	found.Records, err = recordsOf(rows)
+	found.Records, err = s.recordsOf(ctx, rows, p)
 	return found, err
 }

@@ -42,7 +42,7 @@ type Kind struct {
 func (s *Store) RecordsOf(ctx context.Context, kinds []Kind, f models.Filter, p Page) ([]models.Record, error) {
 	var rows []eventRow
 	err := s.planned(ctx, func(db *gorm.DB) error {
-		bounded, err := within(db, f, p)
+		bounded, err := s.within(db, f, p)
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (s *Store) RecordsOf(ctx context.Context, kinds []Kind, f models.Filter, p 
 	if err != nil {
 		return nil, doing("audit trail", err)
 	}
-	return recordsOf(rows)
+	return s.recordsOf(ctx, rows, p)
 }
 
 func chosen(db *gorm.DB, kinds []Kind, f models.Filter, p Page) *gorm.DB {
@@ -73,7 +73,7 @@ func (k Kind) page(db *gorm.DB, f models.Filter, p Page) *gorm.DB {
 	return pageOf(db.Session(&gorm.Session{}), f, p) // which builds several queries on it
 }
 
-func recordsOf(rows []eventRow) ([]models.Record, error) {
+func (s *Store) recordsOf(ctx context.Context, rows []eventRow, p Page) ([]models.Record, error) {
 	records := make([]models.Record, len(rows))
 	for i, r := range rows {
 		records[i] = models.Record{Seq: r.Seq, Hash: r.Hash, Body: r.Body}
@@ -81,7 +81,10 @@ func recordsOf(rows []eventRow) ([]models.Record, error) {
 			return nil, fmt.Errorf("event %d of the audit trail cannot be read: %w", r.Seq, err)
 		}
 	}
-	return records, nil
+	if p.Kept {
+		return records, nil
+	}
+	return records, s.reveal(ctx, records)
 }
 
 // UsersBy reads some accounts, by their ids. Who is not there has none.

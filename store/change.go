@@ -58,6 +58,9 @@ func (s *Store) append(ctx context.Context, fn func(tx *Tx) ([]models.Event, err
 		if events, err = fn(&Tx{db}); err != nil {
 			return err
 		}
+		if events, err = s.hide(db, events); err != nil {
+			return err
+		}
 		events, err = chain(db, events)
 		return err
 	})
@@ -134,6 +137,8 @@ type chainHead struct {
 	Hash string
 	// Checkpoint is the event of the last checkpoint.
 	Checkpoint int64
+	// Installation is whose trail it is: an id that was made with the database.
+	Installation string
 }
 
 // chain appends the events and gives them back with id and time. It comes last

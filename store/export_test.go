@@ -15,7 +15,7 @@ func Tables() []any {
 		&models.User{}, &models.Identity{}, &models.Session{}, &models.SigningKey{},
 		&spentState{}, &eventRow{}, &chainHead{},
 		&models.PendingSignIn{}, &models.Credential{}, &models.Factor{}, &models.RecoveryCode{}, &models.OneTimeLink{},
-		&models.KnownAddress{}, &FailedProof{}, &models.Checkpoint{}, &models.Anchor{}, &models.APIToken{}, &models.Replay{},
+		&models.KnownAddress{}, &FailedProof{}, &models.Checkpoint{}, &models.Anchor{}, &models.Pseudonym{}, &models.APIToken{}, &models.Replay{},
 		&models.Setting{}, &models.Grant{}, &ruleRevision{}, &Way{},
 	}
 }
@@ -58,7 +58,7 @@ func (s *Store) RecordQueries(f models.Filter, p Page) (queries []string) {
 	if !f.Until.IsZero() {
 		queries = append(queries, said(behind(dry, f.Until).Pluck("seq", &none)))
 	}
-	p, _ = within(s.read, f, p)
+	p, _ = s.within(s.read, f, p)
 	return append(queries, said(pageOf(dry, f, p).Find(&[]eventRow{})))
 }
 

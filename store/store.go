@@ -22,6 +22,10 @@ type Store struct {
 	// goroutine that committed it. Set it before the first change.
 	OnEvent func(models.Event)
 
+	// Pseudonyms, if set, take people out of all events before they are appended.
+	// Set it before the first change.
+	Pseudonyms *models.Pseudonyms
+
 	log     *slog.Logger
 	dialect string
 	read    *gorm.DB
