@@ -30,16 +30,16 @@ func (s *Server) audit(c echo.Context) error {
 	if len(wrong) > 0 {
 		return s.wrongFilter(c, wrong)
 	}
-	records, err := s.Identity.Events(c.Request().Context(), f, before, onePage)
+	found, err := s.Identity.SearchEvents(c.Request().Context(), f, before, onePage)
 	if err != nil {
 		return err
 	}
 	v := s.auditPage(c)
-	if v.Lines, err = s.eventLines(c, records); err != nil {
+	if v.Lines, err = s.eventLines(c, found.Records); err != nil {
 		return err
 	}
-	if len(records) == onePage {
-		v.Older = strconv.FormatInt(records[onePage-1].Seq, 10)
+	if v.Back = found.Back; found.Next > 0 {
+		v.Older = strconv.FormatInt(found.Next, 10)
 	}
 	return s.show(c, http.StatusOK, v)
 }

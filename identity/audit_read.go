@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
@@ -31,6 +32,31 @@ func (s *Service) Events(ctx context.Context, f models.Filter, before int64, lim
 		return nil, err
 	}
 	return records, s.Record(ctx, audited(ctx, "audit.read", f.String()))
+}
+
+// EventPage is a page of a search in the trail.
+type EventPage struct {
+	Records []models.Record
+	// Next is the number before which the next page begins; zero where nothing is
+	// left. A page may have fewer events than its limit, or none, and yet a next
+	// one: where a filter asks for several things at once, so many events are looked
+	// at and no more.
+	Next int64
+	// Back is how far such a page has looked back; zero for all others.
+	Back time.Time
+}
+
+// SearchEvents is [Service.Events] in bounded time, however rare is what the filter
+// chooses.
+func (s *Service) SearchEvents(ctx context.Context, f models.Filter, before int64, limit int) (EventPage, error) {
+	if err := s.mayAudit(ctx); err != nil {
+		return EventPage{}, err
+	}
+	found, err := s.Store.Search(ctx, f, store.Page{Before: before, Limit: min(max(limit, 1), maxRecords)})
+	if err != nil {
+		return EventPage{}, err
+	}
+	return EventPage(found), s.Record(ctx, audited(ctx, "audit.read", f.String()))
 }
 
 // ErrNotAuditor is the refusal of whoever may not read the trail.

@@ -55,12 +55,12 @@ func (s *Service) OpenTail(ctx context.Context, f models.Filter) (Tail, error) {
 	if err != nil {
 		return Tail{}, ErrNotNow.Because(err)
 	}
-	records, err := s.Store.Records(ctx, f, store.Page{Before: head.Seq + 1, Limit: tailAtOnce})
+	found, err := s.Store.Search(ctx, f, store.Page{Before: head.Seq + 1, Limit: tailAtOnce})
 	if err != nil {
 		return Tail{}, ErrNotNow.Because(err)
 	}
 	token, err := s.holdTail(ctx, tailToken{Filter: f, From: head.Seq})
-	return Tail{Records: records, Last: head.Seq, Token: token}, err
+	return Tail{Records: found.Records, Last: head.Seq, Token: token}, err
 }
 
 // FollowTail lists what came behind an event, for whoever holds the token in the

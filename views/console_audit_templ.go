@@ -224,6 +224,11 @@ func consoleAuditPage(p ConsoleAudit) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
+			} else if len(p.Lines) == 0 && !p.Back.IsZero() {
+				templ_7745c5c3_Err = nothing(p.searched()).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
 			} else if len(p.Lines) == 0 && p.Filter.narrowed() {
 				templ_7745c5c3_Err = nothing("No event is like this.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
@@ -239,12 +244,22 @@ func consoleAuditPage(p ConsoleAudit) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, " ")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				if !p.Back.IsZero() {
+					templ_7745c5c3_Err = nothing(p.searched()).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				}
 			}
-			templ_7745c5c3_Err = pager(first(p.Filter.Before, p.at("/auth/admin/audit")), following(p.Older, p.at("/auth/admin/audit", "before", p.Older)), "Newest", "Older").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = pager(first(p.Filter.Before, p.at("/auth/admin/audit")), following(p.Older, p.at("/auth/admin/audit", "before", p.Older)), "Newest", p.older()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -99,11 +99,15 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*Body[Events], error
 	if err != nil {
 		return nil, err
 	}
-	records, err := a.Identity.Events(ctx, models.Filter{
+	found, err := a.Identity.SearchEvents(ctx, models.Filter{
 		Person: in.Person, Event: in.Event, Outcome: in.Outcome, Target: in.Target, Location: in.Location, Run: in.Run, Request: in.Request,
 		Since: in.Since, Until: in.Until,
 	}, before, in.Limit)
-	return say(pageOf(records, in.Limit), err)
+	page := Events{Events: each(found.Records, eventOf)}
+	if found.Next > 0 {
+		page.Next = strconv.FormatInt(found.Next, 10)
+	}
+	return say(page, err)
 }
 
 type privilegedInput struct {

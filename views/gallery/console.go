@@ -300,6 +300,8 @@ func consoleAudits() []Page {
 		page("usual", views.ConsoleAudit{Console: console(), Events: names, Lines: consoleEvents(), Older: "970"}),
 		page("filtered", views.ConsoleAudit{Console: console(), Events: names, Filter: all, Wrong: views.Wrong{"since": "This is not a date, such as 2026-11-21."}}),
 		page("empty", views.ConsoleAudit{Console: console()}),
+		page("searched", views.ConsoleAudit{Console: console(), Events: names, Filter: all, Lines: consoleEvents()[:2], Older: "970", Back: consoleEvents()[1].Time}),
+		page("nothing-yet", views.ConsoleAudit{Console: console(), Events: names, Filter: all, Older: "970", Back: consoleEvents()[1].Time}),
 		page("hostile", views.ConsoleAudit{
 			Console: hostileConsole(), Events: []string{Markup}, Lines: hostileEvents(), Older: Markup,
 			Filter: views.ConsoleAuditFilter{Person: Markup, Event: Markup, Outcome: Markup, Target: Markup, Location: Markup, Run: Markup, Request: Markup, Reason: Markup, Provider: Markup, Address: Markup, Since: Markup, Until: Markup, Before: Markup},
