@@ -119,14 +119,14 @@ func (l ConsoleProvider) testText() string {
 
 func (l ConsoleProvider) usernameField(id string) input {
 	return input{
-		ID: id + "-username", Name: "username", Label: "Username", Value: l.Username, Wrong: l.Wrong["username"], Autocomplete: "off", Plain: true,
+		ID: id + "-username", Name: "username", Label: "Username", Value: l.Username, Wrong: l.Wrong["username"], Autocomplete: "username", Plain: true,
 		Focus: l.Wrong["username"] != "",
 	}
 }
 
 func (l ConsoleProvider) passwordField(id string) input {
 	return input{
-		ID: id + "-password", Name: "password", Label: "Password", Type: "password", Wrong: l.Wrong["password"], Autocomplete: "off",
+		ID: id + "-password", Name: "password", Label: "Password", Type: "password", Wrong: l.Wrong["password"], Autocomplete: "current-password",
 		Focus: l.Wrong["password"] != "" && l.Wrong["username"] == "",
 	}
 }
