@@ -35,6 +35,16 @@ type ConsoleGive struct {
 // given are the fields of the form at which something can be wrong.
 var given = []string{"email", "domain", "slot", "group", "org", "team", "role", "locations"}
 
+// first is the field at which the form goes on: the first one that is wrong.
+func (w Wrong) first() string {
+	for _, name := range given {
+		if w[name] != "" {
+			return name
+		}
+	}
+	return ""
+}
+
 // heading is what the page about access is called in the browser.
 func (p ConsoleAccess) heading() string {
 	if len(p.Give.Wrong) > 0 {

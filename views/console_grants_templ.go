@@ -330,7 +330,7 @@ func giveField(g ConsoleGive, i input) templ.Component {
 		ctx = templ.ClearChildren(ctx)
 		templ_7745c5c3_Err = field(input{
 			ID: "give-" + i.Name, Name: i.Name, Label: i.Label, Value: i.Value, Hint: i.Hint, Wrong: g.Wrong[i.Name],
-			Autocomplete: "off", Plain: true, Optional: true, Focus: g.Wrong[i.Name] != "",
+			Autocomplete: "off", Plain: true, Optional: true, Focus: g.Wrong.first() == i.Name,
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
