@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/dagpass/dagpass/models"
+	"github.com/dagpass/dagpass/policy"
 )
 
 // Rules is what was put over the environment and the policy file while the
@@ -86,6 +87,9 @@ func (t *Tx) ClearSetting(name string) error {
 
 // AddGrant keeps a grant beside those of the policy file.
 func (t *Tx) AddGrant(grant models.Grant) error {
+	if grant.Locations == nil {
+		grant.Locations = []policy.Pattern{} // else it were null
+	}
 	return t.rule(func(db *gorm.DB) error { return db.Create(&grant).Error })
 }
 
