@@ -175,7 +175,8 @@ type SecondFactor struct {
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 }
 
-type personInput struct {
+// PersonID is whom it is about.
+type PersonID struct {
 	ID string `path:"id" maxLength:"100" doc:"The person's id." example:"0f3c5a7e9b1d2f4a6c8e0b2d4f6a8c0e"`
 }
 
@@ -184,7 +185,7 @@ type personOutput struct {
 	Body PersonDetail
 }
 
-func (a *API) person(ctx context.Context, in *personInput) (*personOutput, error) {
+func (a *API) person(ctx context.Context, in *PersonID) (*personOutput, error) {
 	p, err := a.Identity.Person(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -216,7 +217,7 @@ func factorOf(f models.Factor) SecondFactor {
 // Change is what every change of a person takes.
 type Change struct {
 	Once
-	personInput
+	PersonID
 	Conditions
 }
 

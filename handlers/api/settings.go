@@ -61,14 +61,15 @@ func settingOf(l identity.SettingLine) Setting {
 	return s
 }
 
-type settingName struct {
+// SettingName is which one.
+type SettingName struct {
 	Name string `path:"name" maxLength:"100" doc:"The setting's name, without DAGPASS_." example:"DEFAULT_ROLE"`
 }
 
 type setInput struct {
 	Once
 	Conditions
-	settingName
+	SettingName
 	Body struct {
 		Value string `json:"value" doc:"As the environment would have it; an image in base64." example:"viewer"`
 	} `nameHint:"ValueToSet"`
@@ -81,7 +82,7 @@ func (a *API) setSetting(ctx context.Context, in *setInput) (*Nothing, error) {
 type clearInput struct {
 	Once
 	Conditions
-	settingName
+	SettingName
 }
 
 func (a *API) clearSetting(ctx context.Context, in *clearInput) (*Nothing, error) {
@@ -89,7 +90,7 @@ func (a *API) clearSetting(ctx context.Context, in *clearInput) (*Nothing, error
 }
 
 type previewSettingInput struct {
-	settingName
+	SettingName
 	Body struct {
 		Value *string `json:"value,omitempty" doc:"Absent to see what clearing it would do." example:"viewer"`
 	} `nameHint:"ValueToPreview"`
