@@ -109,19 +109,24 @@ func countFailures(f models.Filter, records []models.Record) Failures {
 // pieces are how long a piece of a chart may be; the chart has [mostPieces].
 var pieces = []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour}
 
-const mostPieces = 48
+const (
+	mostPieces = 48
+	// mostTime is how long a chart is at most, so that no time is too long to count
+	// in. What is older counts in its first piece.
+	mostTime = 100 * 365 * 24 * time.Hour
+)
 
 // divide chooses the pieces: the shortest of which there are not too many.
 func (f *Failures) divide() {
-	whole := f.Until.Sub(f.Since)
+	whole := min(f.Until.Sub(f.Since), mostTime)
 	f.Each = max(whole/mostPieces+1, time.Second)
 	for _, each := range slices.Backward(pieces) {
 		if whole/each < mostPieces {
 			f.Each = each
 		}
 	}
-	f.Begins = f.Since.Truncate(f.Each)
-	f.Counts = make([]int64, int((f.Until.Sub(f.Begins)+f.Each-1)/f.Each))
+	f.Begins = f.Until.Add(-whole).Truncate(f.Each)
+	f.Counts = make([]int64, max(1, int((f.Until.Sub(f.Begins)+f.Each-1)/f.Each)))
 }
 
 // order puts the most frequent first, and leaves out the many that are rare.
