@@ -119,7 +119,7 @@
   const account = make("a", { role: "menuitem", className: "dagpass-item", href: base + "/auth/account", autofocus: true }, "Account");
   const admin = make("a", { role: "menuitem", className: "dagpass-item", href: base + "/auth/admin" }, "Console");
   const leave = make("button", { role: "menuitem", className: "dagpass-item" }, "Sign out");
-  let items = [account, leave]; // the console is for admins: fill adds it
+  let items = [account, leave]; // the console is for admins and auditors: fill adds it
   const form = make("form", { role: "none", method: "post", action: base + "/auth/logout" }, leave);
   const list = make("div", { role: "menu", ariaLabel: "Account" }, account, form);
   const popup = make("div", { id: "dagpass-popup", className: "dagpass-popup", popover: "auto" }, who, list);
@@ -179,7 +179,9 @@
     lines.push(...here.slice(0, mostLocations).map(([location, role]) => line(title(role) + " at " + location)));
     if (here.length > mostLocations) lines.push(line("and at " + (here.length - mostLocations) + " more"));
     who.replaceChildren(...lines);
-    const mayEnter = me.permissions.includes("administer");
+    const administers = me.permissions.includes("administer");
+    const mayEnter = administers || me.permissions.includes("audit");
+    admin.href = base + (administers ? "/auth/admin" : "/auth/admin/audit"); // all that an auditor sees
     items = mayEnter ? [account, admin, leave] : [account, leave];
     if (mayEnter) account.after(admin);
     else admin.remove();
