@@ -180,9 +180,14 @@ func factorWords(t identity.TestResult) string {
 func testFacts(t identity.TestResult) []views.ConsoleFact {
 	i, c := t.Way.Identity, t.Way.Identity.Claims
 	facts := []views.ConsoleFact{
-		{Name: "Subject", Value: i.Subject}, {Name: "Issuer", Value: i.Issuer}, {Name: "Name", Value: c.Name}, {Name: "Username", Value: c.Username},
-		{Name: "E-mail address", Value: c.Email}, {Name: "Is the address verified?", Value: verifiedWords(t)},
-		{Name: "Hosted domain", Value: c.HostedDomain}, {Name: "Authentication methods (amr)", Value: strings.Join(c.AMR, ", ")},
+		{Name: "Subject", Value: i.Subject},
+		{Name: "Issuer", Value: i.Issuer},
+		{Name: "Name", Value: c.Name},
+		{Name: "Username", Value: c.Username},
+		{Name: "E-mail address", Value: c.Email},
+		{Name: "Is the address verified?", Value: verifiedWords(t)},
+		{Name: "Hosted domain", Value: c.HostedDomain},
+		{Name: "Authentication methods (amr)", Value: strings.Join(c.AMR, ", ")},
 	}
 	if !t.AuthTime.IsZero() {
 		facts = append(facts, views.ConsoleFact{Name: "Signed in there (auth_time)", Value: t.AuthTime.UTC().Format(time.RFC3339)})

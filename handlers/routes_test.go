@@ -108,7 +108,7 @@ POST /auth/admin/people/:id/sign-out  | 303 /auth/login | 303 /auth/login | 303 
 POST /auth/admin/people/:id/reset-mfa | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm | 403
 POST /auth/admin/people/:id/delete    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm | 403
 POST /auth/admin/sessions/end         | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 303 /auth/admin/sessions | 303 /auth/confirm | 403
-POST /auth/admin/providers/:slot/test | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm
+POST /auth/admin/providers/:slot/test | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm | 403
 
 GET  /auth/logout                    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 200 | 200 | 303 /auth/login | 200 | 200 | 200
 POST /auth/logout                    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login | 200 | 303 /auth/login | 303 /auth/login | 303 /auth/login | 303 /auth/login
