@@ -2,7 +2,8 @@
 //
 //	pgtest.URL(t) ── first call ──> initdb, postgres on a free loopback port
 //	      │                             │
-//	      └── every call ───────────────┴──> CREATE DATABASE, dropped at cleanup
+//	      ├── every call ───────────────┼──> CREATE DATABASE, dropped at cleanup
+//	template.URL(t) ── every call ──────┴──> the same, as a copy of one that was filled once
 //
 // There is one cluster for each test binary. It hangs on a pipe that the
 // binary holds open, so that it ends, and its folder with it, when the binary

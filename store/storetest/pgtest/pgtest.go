@@ -28,16 +28,52 @@ var databases atomic.Int64
 // for must not pass by being skipped.
 func URL(t testing.TB) string {
 	t.Helper()
+	return create(t, "template1")
+}
+
+func create(t testing.TB, like string) string {
+	t.Helper()
 	c, err := shared()
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	name := fmt.Sprintf("test%d", databases.Add(1))
-	if err := c.exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+	if err := c.exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+like); err != nil {
 		t.Fatalf("pgtest: create database: %v", err)
 	}
 	t.Cleanup(func() { c.drop(t, name) })
 	return c.url(name)
+}
+
+// A Template is a database that is made once for the test binary and copied for
+// each test.
+type Template struct {
+	make func() error
+	name string
+}
+
+// NewTemplate returns one that fill fills; nothing may be connected to it when
+// fill returns.
+func NewTemplate(name string, fill func(url string) error) *Template {
+	return &Template{name: name, make: sync.OnceValue(func() error {
+		c, err := shared()
+		if err != nil {
+			return err
+		}
+		if err := c.exec(context.Background(), "CREATE DATABASE "+name); err != nil {
+			return err
+		}
+		return fill(c.url(name))
+	})}
+}
+
+// URL returns the URL of a new copy, which is dropped when t ends.
+func (m *Template) URL(t testing.TB) string {
+	t.Helper()
+	if err := m.make(); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return create(t, m.name)
 }
 
 func (c *cluster) drop(t testing.TB, name string) {
