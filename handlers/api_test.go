@@ -62,7 +62,9 @@ func (s *site) document() *openapi3.T {
 // admin is a site with an admin and their program.
 func adminProgram(t *testing.T) (*site, *browser, *program) {
 	t.Helper()
-	s := newSite(t)
+	s := newSite(t, func(c *handlers.Config) {
+		c.Identity.SettingDefs = []identity.SettingDef{{Name: "DEFAULT_ROLE", Kind: identity.SettingChoice, Choices: []string{"viewer", "launcher"}, Default: "viewer", Access: true}}
+	})
 	s.admin("root")
 	b := s.browser()
 	b.signInAs("root")

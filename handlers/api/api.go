@@ -86,11 +86,13 @@ func (a *API) config() huma.Config {
 			},
 			Security: []map[string][]string{{"token": {}}},
 		},
-		Formats:                      map[string]huma.Format{"application/json": {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}},
+		Formats:                      map[string]huma.Format{"application/json": format, "json": format}, // the other is what ends in +json
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}
 }
+
+var format = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
 
 const description = `What the console does, for programs. Every operation obeys the same rules as the console.
 

@@ -61,6 +61,7 @@ type Person struct {
 type People struct {
 	People []Person `json:"people"`
 	Total  int64    `json:"total" doc:"How many there are on all pages." example:"128"`
+	More   bool     `json:"more" doc:"There are more than total tells: many are not counted." example:"false"`
 	Next   string   `json:"next,omitempty" doc:"The cursor of the next page; absent on the last."`
 }
 
@@ -77,7 +78,7 @@ func (a *API) people(ctx context.Context, in *peopleInput) (*Body[People], error
 	found, err := a.Identity.People(ctx, identity.PeopleQuery{
 		Text: in.Text, State: in.State, Role: in.Role, Slot: in.Provider, Sort: in.Sort, After: in.Cursor, Limit: in.Limit,
 	})
-	return say(People{each(found.Lines, personOf), found.Total, found.Next}, err)
+	return say(People{each(found.Lines, personOf), found.Total, found.More, found.Next}, err)
 }
 
 func personOf(l identity.PersonLine) Person {
