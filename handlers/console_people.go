@@ -45,7 +45,7 @@ func (s *Server) peoplePage(c echo.Context, v views.Console, f views.ConsolePeop
 	}
 	roles, err := s.grantable(c)
 	p := views.ConsolePeople{
-		Console: v, Filter: f, Roles: roles, Slots: s.slots(), Lines: s.personLines(found.Lines), Total: found.Total, Next: found.Next,
+		Console: v, Filter: f, Roles: roles, Slots: s.slots(), Lines: s.personLines(found.Lines), Total: found.Total, More: found.More, Next: found.Next,
 	}
 	if s.Identity.PasswordLogin {
 		p.Invite = &views.ConsoleInvite{

@@ -50,8 +50,10 @@ type People struct {
 	Lines []PersonLine
 	// Next is empty on the last page.
 	Next string
-	// Total is how many there are on all pages.
+	// Total is how many there are on all pages. More tells that there are more than
+	// that: of many, who is looked for by a text, a role or a way in is not counted.
 	Total int64
+	More  bool
 }
 
 // PersonPage is all that the console tells of one person.

@@ -46,18 +46,12 @@ func (s *Service) People(ctx context.Context, q PeopleQuery) (People, error) {
 		Text: typed(q.Text), Active: q.State == "active", Disabled: q.State == "disabled",
 		Role: policy.Role(typed(q.Role)), Slot: typed(q.Slot),
 	}
-	users, next, err := s.Store.People(ctx, f, store.PeopleSort(q.Sort), after, sized(q.Limit))
+	users, next, total, more, err := s.Store.PeopleCounted(ctx, f, store.PeopleSort(q.Sort), after, sized(q.Limit))
 	if err != nil {
 		return People{}, ErrNotNow.Because(err)
 	}
-	total := int64(len(users))
-	if q.After != "" || next != (store.Cursor{}) { // else this is all there is
-		if total, err = s.Store.CountPeople(ctx, f); err != nil {
-			return People{}, ErrNotNow.Because(err)
-		}
-	}
 	lines, err := s.lines(ctx, users)
-	return People{lines, next.String(), total}, err
+	return People{lines, next.String(), total, more}, err
 }
 
 // lines tells of each account what a list shows.

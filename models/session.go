@@ -26,8 +26,8 @@ type Session struct {
 	// recent one. Nil where the provider did not say when it asked them.
 	ProvenAt   *time.Time
 	CreatedAt  time.Time `gorm:"index:idx_sessions_created_at,priority:1"`
-	LastSeenAt time.Time `gorm:"index"`
-	ExpiresAt  time.Time `gorm:"index"`
+	LastSeenAt time.Time `gorm:"index:idx_sessions_last_seen_at,priority:1"`
+	ExpiresAt  time.Time `gorm:"index;index:idx_sessions_last_seen_at,priority:2"`
 }
 
 // Method is a way of signing in.

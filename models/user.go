@@ -11,8 +11,8 @@ import (
 
 // User is a person, however they sign in. All times are UTC.
 type User struct {
-	ID   string `gorm:"primaryKey;index:idx_users_created_at,priority:2;index:idx_users_search_key,priority:2;index:idx_users_seen_at,priority:2"`
-	Name string
+	ID   string `gorm:"primaryKey;index:idx_users_email;index:idx_users_created_at,priority:2;index:idx_users_search_key,priority:2;index:idx_users_seen_at,priority:2"`
+	Name string `gorm:"index"`
 	// Email is for display; what rules look at is an identity's verified one.
 	Email string
 	// Role is what an admin has assigned; it adds to what the rules of the policy

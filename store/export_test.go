@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -65,4 +66,11 @@ func (s *Store) RecordQueries(f models.Filter, p Page) (queries []string) {
 // SearchFew is [Store.Search] that looks at so many events of a term at once.
 func (s *Store) SearchFew(ctx context.Context, f models.Filter, p Page, many int) (Found, error) {
 	return s.search(ctx, f, p, many)
+}
+
+// SearchSessions is [Store.OpenSessionsBy] that looks at so many sessions at once.
+func (s *Store) SearchSessions(ctx context.Context, text string, after Cursor, limit, most int, now time.Time, idle time.Duration) (
+	[]models.Session, map[string]models.User, Cursor, error,
+) {
+	return s.openSessions(ctx, text, after, limit, most, now, idle)
 }

@@ -91,10 +91,14 @@ func (c Cursor) back(db *gorm.DB, column, id string) *gorm.DB {
 // People lists accounts of a filter in an order, from behind the cursor, limit at
 // most, and tells where the next ones begin; empty where there are none.
 func (s *Store) People(ctx context.Context, f PeopleFilter, by PeopleSort, after Cursor, limit int) (users []models.User, next Cursor, err error) {
-	db, err := s.listed(ctx, f)
+	few, err := s.fewOf(ctx, f)
 	if err != nil {
 		return nil, Cursor{}, doing("people", err)
 	}
+	return s.people(s.chosen(ctx, f, few), by, after, limit)
+}
+
+func (s *Store) people(db *gorm.DB, by PeopleSort, after Cursor, limit int) (users []models.User, next Cursor, err error) {
 	switch by {
 	case ByCreated:
 		db = after.back(db, "created_at", "id")
@@ -123,9 +127,7 @@ func CursorOf(u models.User, by PeopleSort) Cursor {
 
 // CountPeople counts the accounts of a filter.
 func (s *Store) CountPeople(ctx context.Context, f PeopleFilter) (n int64, err error) {
-	db := s.read.WithContext(ctx)
-	switch {
-	case f.Active && !f.Disabled: // nearly all are: the others are counted in no time
+	if f.Active && !f.Disabled { // nearly all are: the others are counted in no time
 		f.Active = false
 		all, err := s.CountPeople(ctx, f)
 		if err != nil {
@@ -134,48 +136,85 @@ func (s *Store) CountPeople(ctx context.Context, f PeopleFilter) (n int64, err e
 		f.Disabled = true
 		n, err = s.CountPeople(ctx, f)
 		return all - n, err
-	case f == PeopleFilter{Slot: f.Slot} && f.Slot != "": // one index says it
-		err = db.Table("(?) AS i", db.Model(&models.Identity{}).Distinct("user_id").Where("slot = ?", f.Slot)).Count(&n).Error
-	default:
-		err = s.inState(ctx, f).Scopes(s.text(f.Text), equal("role", f.Role), exists(f.Slot)).Count(&n).Error
 	}
+	err = s.chosen(ctx, f, nil).Count(&n).Error
 	return n, doing("count people", err)
+}
+
+// PeopleCounted is [Store.People] with how many there are on all pages. More tells
+// that there are more than that: many are not counted, for counting them would
+// mean to look at everybody.
+func (s *Store) PeopleCounted(ctx context.Context, f PeopleFilter, by PeopleSort, after Cursor, limit int) (
+	users []models.User, next Cursor, n int64, more bool, err error,
+) {
+	few, err := s.fewOf(ctx, f)
+	if err != nil {
+		return nil, next, 0, false, doing("people", err)
+	}
+	users, next, err = s.people(s.chosen(ctx, f, few), by, after, limit)
+	switch n = int64(len(users)); {
+	case err != nil || after == (Cursor{}) && next == (Cursor{}): // this is all there is
+	case few != nil:
+		err = doing("count people", s.chosen(ctx, f, few).Count(&n).Error)
+	case f == PeopleFilter{Active: f.Active, Disabled: f.Disabled, Assigned: f.Assigned}: // an index counts them
+		n, err = s.CountPeople(ctx, f)
+	default:
+		n, more = max(n, f.least()), true
+	}
+	return users, next, n, more, err
+}
+
+// least is how many a filter chooses at least that chooses no few.
+func (f PeopleFilter) least() int64 {
+	switch f {
+	case PeopleFilter{Text: f.Text}, PeopleFilter{Role: f.Role}, PeopleFilter{Slot: f.Slot}:
+		return fewUpTo
+	}
+	return 0
 }
 
 // fewUpTo is how many rows a condition chooses at most for which they are read
 // and sorted. For one that chooses more, the order's index is read until the page
 // is full. Neither database knows which of both it is: a text may be anywhere.
-const fewUpTo = 2000
+const fewUpTo = 5000
 
-// listed is the query for a list of accounts.
-func (s *Store) listed(ctx context.Context, f PeopleFilter) (*gorm.DB, error) {
-	db, users := s.inState(ctx, f), s.inState(ctx, PeopleFilter{}).Select("id")
-	if f.Text != "" {
-		ids, few, err := fewOf(s.text(f.Text)(users))
-		if few || err != nil {
-			return db.Scopes(among(ids), equal("role", f.Role), exists(f.Slot)), err
+// fewOf are the ids that one condition of a filter chooses, if there is one that
+// chooses few; else nil. A text comes last: everybody is looked at for it.
+func (s *Store) fewOf(ctx context.Context, f PeopleFilter) (ids []string, err error) {
+	db := s.read.WithContext(ctx)
+	low := strings.ToLower(f.Text)
+	for _, c := range []struct {
+		asked bool
+		query *gorm.DB
+	}{
+		{f.Role != policy.None, db.Table("users").Select("id").Where("role = ?", f.Role)},
+		{f.Disabled, db.Table("users").Select("id").Where("disabled_at IS NOT NULL")},
+		{f.Slot != "", db.Table("identities").Select("user_id").Where("slot = ?", f.Slot)},
+		{f.Text != "", db.Table("(SELECT id FROM users WHERE "+s.has("search_key")+" UNION ALL SELECT user_id FROM credentials WHERE "+
+			s.has("username_key")+" UNION ALL SELECT id FROM users WHERE id = ?) AS t", low, low, low).Select("id")},
+	} {
+		if !c.asked {
+			continue
 		}
-		return db.Scopes(s.text(f.Text), equal("role || ''", f.Role), exists(f.Slot)), nil
-	}
-	if f.Slot != "" {
-		ids, few, err := fewOf(s.read.WithContext(ctx).Model(&models.Identity{}).Select("user_id").Where("slot = ?", f.Slot))
-		if few || err != nil {
-			return db.Scopes(among(ids), equal("role", f.Role)), err
+		ids = make([]string, 0, 64)
+		if err := c.query.Limit(fewUpTo + 1).Find(&ids).Error; err != nil || len(ids) <= fewUpTo {
+			return ids, err
 		}
 	}
-	if f.Role != policy.None {
-		ids, few, err := fewOf(equal("role", f.Role)(users))
-		if few || err != nil {
-			return db.Scopes(among(ids), exists(f.Slot)), err
-		}
-	}
-	return db.Scopes(equal("role || ''", f.Role), exists(f.Slot)), nil // for such a term no index is used
+	return nil, nil
 }
 
-// fewOf reads the ids that a query chooses, if they are few.
-func fewOf(query *gorm.DB) (ids []string, few bool, err error) {
-	err = query.Limit(fewUpTo + 1).Find(&ids).Error
-	return ids, err == nil && len(ids) <= fewUpTo, err
+// chosen is the query for the accounts of a filter. Few are ids to choose from;
+// nil is everybody. Then the order's index is read: for such terms no other is.
+func (s *Store) chosen(ctx context.Context, f PeopleFilter, few []string) *gorm.DB {
+	db := s.inState(ctx, f).Scopes(s.text(f.Text), equal("role || ''", f.Role), exists(f.Slot))
+	if few == nil {
+		return db
+	}
+	if s.dialect == migrations.SQLite {
+		return db.Where("id IN (SELECT value FROM json_each(?))", `["`+strings.Join(few, `","`)+`"]`) // ids are hexadecimal
+	}
+	return db.Where("id = ANY(string_to_array(?, ','))", strings.Join(few, ","))
 }
 
 func equal(column string, role policy.Role) func(*gorm.DB) *gorm.DB {
@@ -196,17 +235,13 @@ func exists(slot string) func(*gorm.DB) *gorm.DB {
 	}
 }
 
-func among(ids []string) func(*gorm.DB) *gorm.DB {
-	return func(db *gorm.DB) *gorm.DB { return db.Where("id IN ?", ids) }
-}
-
 func (s *Store) text(text string) func(*gorm.DB) *gorm.DB {
 	return func(db *gorm.DB) *gorm.DB {
 		if text == "" {
 			return db
 		}
 		low := strings.ToLower(text)
-		return db.Where("("+s.has("search_key")+" OR id = ? OR id IN (SELECT user_id FROM credentials WHERE "+s.has("username_key")+"))", low, text, low)
+		return db.Where("("+s.has("search_key")+" OR id = ? OR EXISTS (SELECT 1 FROM credentials WHERE user_id = users.id AND "+s.has("username_key")+"))", low, low, low)
 	}
 }
 
@@ -300,25 +335,48 @@ func open(db *gorm.DB, now time.Time, idle time.Duration) *gorm.DB {
 	return db.Where("sessions.expires_at > ? AND sessions.last_seen_at > ?", now, now.Add(-idle))
 }
 
+// sessionsAtMost is how many sessions one search looks at.
+const sessionsAtMost = 5000
+
 // OpenSessionsBy lists sessions that are open at now, the newest first, from
 // behind the cursor, limit at most, with whose they are by their ids, and tells
 // where the next ones begin. Text is part of the person's name or address, of the
-// network address or of the browser's name. Their secrets are left out.
+// network address or of the browser's name; with one, a page may have fewer than
+// limit, or none, although there is a next one. Their secrets are left out.
 func (s *Store) OpenSessionsBy(ctx context.Context, text string, after Cursor, limit int, now time.Time, idle time.Duration) (
 	sessions []models.Session, users map[string]models.User, next Cursor, err error,
 ) {
-	db := open(s.read.WithContext(ctx).Model(&models.Session{}), now, idle).Omit("secret_hash", "id_token")
-	if text != "" {
-		text = strings.ToLower(text)
-		db = db.Where("("+s.has("client_ip")+" OR "+s.has("lower(user_agent)")+
-			" OR user_id IN (SELECT id FROM users WHERE "+s.has("search_key")+"))", text, text, text)
+	return s.openSessions(ctx, text, after, limit, sessionsAtMost, now, idle)
+}
+
+func (s *Store) openSessions(ctx context.Context, text string, after Cursor, limit, most int, now time.Time, idle time.Duration) (
+	sessions []models.Session, users map[string]models.User, next Cursor, err error,
+) {
+	all := func() *gorm.DB {
+		return after.back(open(s.read.WithContext(ctx).Model(&models.Session{}), now, idle), "created_at", "id")
 	}
-	if err = after.back(db, "created_at", "id").Limit(limit + 1).Find(&sessions).Error; err != nil {
+	db := all()
+	if text != "" {
+		low := strings.ToLower(text)
+		db = s.read.WithContext(ctx).Table("(?) AS sessions", all().Limit(most)).Order("created_at DESC, id DESC").
+			Where("("+s.has("client_ip")+" OR "+s.has("lower(user_agent)")+
+				" OR EXISTS (SELECT 1 FROM users WHERE users.id = sessions.user_id AND "+s.has("search_key")+"))", low, low, low)
+	}
+	if err = db.Omit("secret_hash", "id_token").Limit(limit + 1).Find(&sessions).Error; err != nil {
 		return nil, nil, Cursor{}, doing("sessions", err)
 	}
-	if len(sessions) > limit {
+	switch {
+	case len(sessions) > limit:
 		sessions = sessions[:limit]
 		next = atTime(sessions[limit-1].CreatedAt, sessions[limit-1].ID)
+	case text != "":
+		var last []models.Session
+		if err = all().Select("created_at", "id").Offset(most - 1).Limit(1).Find(&last).Error; err != nil {
+			return nil, nil, Cursor{}, doing("sessions", err)
+		}
+		for _, l := range last {
+			next = atTime(l.CreatedAt, l.ID)
+		}
 	}
 	users, err = s.owners(ctx, sessions)
 	return sessions, users, next, err
@@ -363,7 +421,7 @@ func (s *Store) Hours(ctx context.Context, since time.Time) (hours []Hour, err e
 	err = s.read.WithContext(ctx).Raw("SELECT "+hour+" AS hour,"+
 		" sum(CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END) AS sign_ins,"+
 		" sum(CASE WHEN outcome = 'refused' THEN "+count+" ELSE 0 END) AS refusals"+
-		" FROM events WHERE time >= ? AND (outcome = 'refused' OR event = 'signin.finish' AND outcome = 'ok') GROUP BY 1",
+		" FROM events WHERE time >= ? AND (outcome || '' = 'refused' OR event || '' = 'signin.finish' AND outcome || '' = 'ok') GROUP BY 1", // by the time's index and no other
 		from, since).Scan(&hours).Error
 	return hours, doing("count events", err)
 }

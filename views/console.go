@@ -52,6 +52,7 @@ type ConsolePeople struct {
 	Slots  []ConsoleChoice // likewise
 	Lines  []ConsolePersonLine
 	Total  int64  // how many the filter finds
+	More   bool   // it finds more than that
 	Next   string // cursor of the next page, sent as "after"; "" for none
 	// Invite is nil where no accounts are kept here.
 	Invite *ConsoleInvite

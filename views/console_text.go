@@ -19,6 +19,7 @@ var consolePlaces = []consolePlace{
 	{"access", "Access", "/auth/admin/access"},
 	{"providers", "Providers", "/auth/admin/providers"},
 	{"audit", "Audit", "/auth/admin/audit"},
+	{"settings", "Settings", "/auth/admin/settings"},
 }
 
 // person is the address of somebody's page, and of a form below it.
@@ -52,6 +53,8 @@ func (f ConsolePeopleFilter) narrowed() bool { return f.Text+f.State+f.Role+f.Sl
 
 func (p ConsolePeople) found() string {
 	switch {
+	case p.More:
+		return "more than " + number(p.Total) + " people found"
 	case p.Total == 1:
 		return "1 person"
 	case p.Filter.narrowed():
