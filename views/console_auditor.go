@@ -228,10 +228,15 @@ func (p ConsolePrivileged) at(before string) string {
 // failureRanges are what may be chosen.
 var failureRanges = []ConsoleChoice{{"24h", "24 hours"}, {"7d", "7 days"}, {"30d", "30 days"}}
 
-// at is the address of the trail with what a line counts.
+// at is the address of the trail with what a line counts. From an address much
+// comes that went well.
 func (p ConsoleFailures) at(l ConsoleFailure) string {
+	outcome := ""
+	if l.Reason == "" {
+		outcome = "refused"
+	}
 	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-	return p.search("/auth/admin/audit", "reason", l.Reason, "provider", l.Slot, "address", l.Address,
+	return p.search("/auth/admin/audit", "reason", l.Reason, "provider", l.Slot, "address", l.Address, "outcome", outcome,
 		"since", stamp(p.From), "until", stamp(p.To.Add(time.Second-1).Truncate(time.Second)))
 }
 
