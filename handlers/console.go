@@ -36,6 +36,10 @@ var consoleNotices = map[string]string{
 	"deleted":       "The account is deleted.",
 	"session_ended": "That session has ended.",
 	"no_link":       "The account is made, but it has no link yet. Make one below.",
+	"granted":       "The role is given. It holds everywhere within seconds.",
+	"setting_set":   "The setting is changed. It holds on every replica within five seconds.",
+	"setting_clear": "The override is cleared: the environment’s value holds again.",
+	"revoked":       "The grant is removed. Nobody has anything by it any more.",
 }
 
 // asked is a value of the query, without what no text has: databases refuse NUL
@@ -73,6 +77,9 @@ func consolePage(r *http.Request, route string) string {
 	at := strings.TrimPrefix(r.URL.Path, route)
 	if safe(r) && path.Base(at) != "export" {
 		return (&url.URL{Path: at, RawQuery: r.URL.RawQuery}).RequestURI()
+	}
+	if below(at, "/access") {
+		return "/access" // its forms stand there, and lead on to a page that no address shows
 	}
 	if up := path.Dir(at); up != "/" {
 		at = up

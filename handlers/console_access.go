@@ -57,8 +57,15 @@ func (s *Server) accessPage(c echo.Context, ask views.ConsoleWhoCan) (v views.Co
 	for _, r := range a.Roles {
 		v.Roles = append(v.Roles, views.ConsoleRole{Name: string(r.Role), BuiltIn: r.BuiltIn, Holds: r.Permissions.Names()})
 	}
+	kept, err := s.keptGrants(c)
+	if err != nil {
+		return v, err
+	}
 	for _, g := range a.Grants {
-		v.Grants = append(v.Grants, views.ConsoleGrant{Name: ruleName(g.Rule), Text: g.Text, Role: string(g.Role), Locations: g.Locations})
+		v.Grants = append(v.Grants, consoleGrant(g, kept))
+	}
+	if v.Give, err = s.giveForm(c, ask.Locations); err != nil {
+		return v, err
 	}
 	v.Ask, err = s.answerWhoCan(c, ask, v.Permissions)
 	return v, err

@@ -99,7 +99,10 @@ func consoleRule(r identity.RuleText) views.ConsoleRule {
 
 // ruleName is a rule in words.
 func ruleName(name string) string {
-	if n, ok := strings.CutPrefix(name, "grant "); ok {
+	if n, ok := strings.CutPrefix(name, "grant "); ok && n != "" {
+		if n[0] >= 'a' { // the file's are numbers
+			return "Grant " + n + ", made here"
+		}
 		return "Grant " + n + " of the policy file"
 	}
 	return cmp.Or(ruleNames[name], name)

@@ -68,6 +68,7 @@ type Server struct {
 // New puts the routes together.
 func New(c Config) *Server {
 	s := &Server{Config: c, site: c.Pages.Site, echo: echo.New()}
+	s.Pages.Brand = func() models.Brand { return s.Identity.Rules().Brand }
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.Pre(s.request, s.recover, s.path, s.host) // in this order: each relies on the one before
 	s.openRoutes()
@@ -89,6 +90,8 @@ func (s *Server) openRoutes() {
 	s.get(open, "/metrics", s.metrics)
 	s.get(open, "/providers", s.providers)
 	s.get(open, "/assets/*", s.asset)
+	s.get(open, "/brand/logo", s.brandLogo)
+	s.get(open, "/brand/style.css", s.brandStyle)
 	s.get(open, "/.well-known/jwks.json", s.jwks)
 	s.get(open, "/.well-known/openid-configuration", s.discovery)
 }
@@ -175,7 +178,14 @@ func (s *Server) adminRoutes() {
 	s.post(admin, "/admin/people/:id/delete", s.deleteSomebody)
 	s.get(admin, "/admin/sessions", s.sessions)
 	s.post(admin, "/admin/sessions/end", s.revokeSession)
+	s.get(admin, "/admin/settings", s.settings)
+	admin.POST("/admin/settings", s.setSetting, s.formOrFile)
+	s.post(admin, "/admin/settings/clear", s.clearSetting)
+	s.post(admin, "/admin/settings/preview", s.trySetting)
 	s.get(admin, "/admin/access", s.access)
+	s.post(admin, "/admin/access/grants/preview", s.tryGrant)
+	s.post(admin, "/admin/access/grants", s.addGrant)
+	s.post(admin, "/admin/access/grants/remove", s.removeGrant)
 	s.get(admin, "/admin/providers", s.consoleWays)
 	s.post(admin, "/admin/providers/:slot/test", s.testWay)
 

@@ -61,6 +61,11 @@ type cli struct {
 	Policy struct {
 		Check   policyCheckVerb   `cmd:"" help:"Refuse rules of the policy that can give nobody anything."`
 		Explain policyExplainVerb `cmd:"" help:"Say whether somebody may do something, and by which rule."`
+		Grant   struct {
+			Add    grantAddVerb    `cmd:"" help:"Give a role to whoever matches everything that is named."`
+			Remove grantRemoveVerb `cmd:"" help:"Take a grant away."`
+			List   grantListVerb   `cmd:"" help:"List the grants that are kept in the database; those of the policy file stand there."`
+		} `cmd:"" help:"Look after the grants that are kept beside the policy file."`
 	} `cmd:"" help:"Look at who may do what."`
 	User struct {
 		Add         userAddVerb         `cmd:"" help:"Make a local account, and a link by which its owner chooses a password."`
