@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -100,7 +101,7 @@ func (p *program) judge(a answer, body string) {
 		SchemaValidationOptions: []openapi3.SchemaValidationOption{openapi3.EnableJSONSchema2020(), openapi3.EnableFormatValidation()},
 	}
 	a.Request.Body = io.NopCloser(strings.NewReader(body))
-	in := &openapi3filter.RequestValidationInput{Request: a.Request, PathParams: params, Route: route, Options: options}
+	in := &openapi3filter.RequestValidationInput{Request: a.Request, QueryParams: given(a.Request.URL.Query()), PathParams: params, Route: route, Options: options}
 	if err := openapi3filter.ValidateRequest(context.Background(), in); a.StatusCode < 300 && err != nil {
 		p.s.t.Errorf("%s %s: done, though the document does not allow it: %v", a.Request.Method, a.Request.URL, err)
 	}
@@ -109,6 +110,12 @@ func (p *program) judge(a answer, body string) {
 		p.s.t.Errorf("%s %s answers %d otherwise than the document has it: %v\n%s", a.Request.Method, a.Request.URL, a.StatusCode, err, a.body)
 	}
 	p.wellFormed(a)
+}
+
+// given are the parameters that have a value: the others are as none.
+func given(q url.Values) url.Values {
+	maps.DeleteFunc(q, func(_ string, values []string) bool { return len(values) == 1 && values[0] == "" })
+	return q
 }
 
 // wellFormed is what the document does not say.

@@ -101,6 +101,7 @@ Changes take a proof of who you are that is not older than ten minutes, as in th
 open /auth/confirm in the browser that you made the token in, and ask again.
 
 Errors are problem details (RFC 9457) with a fixed word in ` + "`code`" + `. Lists are read page by page: send ` + "`next`" + ` of one answer as ` + "`cursor`" + ` of the next request; there is none on the last page.
+A parameter of the query without a value is as none. No field takes null: leave it out.
 Send an ` + "`Idempotency-Key`" + ` with a change to have it made once, however often the request is sent within 24 hours.`
 
 var tags = []*huma.Tag{

@@ -129,28 +129,31 @@ var acceptable = []string{"application/json", "application/*", "*/*"}
 
 // errText is what huma is told of a body that is no JSON of ours; it is never
 // shown.
-var errText = errors.New("not JSON, or a text with NUL in it")
+var errText = errors.New("no text, NUL or null")
 
-// unmarshal reads JSON. A text with NUL in it cannot be kept.
+// unmarshal reads JSON. A text with NUL in it cannot be kept, and null huma takes
+// for a field that was left out, which the document does not say.
 func unmarshal(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		return err
 	}
-	if parsed, ok := v.(*any); ok && (!utf8.Valid(data) || hasNUL(*parsed)) {
+	if parsed, ok := v.(*any); ok && (!utf8.Valid(data) || hasNothing(*parsed)) {
 		return errText
 	}
 	return nil
 }
 
-func hasNUL(v any) bool {
+func hasNothing(v any) bool {
 	switch v := v.(type) {
+	case nil:
+		return true
 	case string:
 		return strings.ContainsRune(v, 0)
 	case []any:
-		return slices.ContainsFunc(v, hasNUL)
+		return slices.ContainsFunc(v, hasNothing)
 	case map[string]any:
 		for name, one := range v {
-			if strings.ContainsRune(name, 0) || hasNUL(one) {
+			if strings.ContainsRune(name, 0) || hasNothing(one) {
 				return true
 			}
 		}

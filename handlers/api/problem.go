@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/dagpass/dagpass/identity"
 	"github.com/dagpass/dagpass/models"
 )
 
@@ -61,7 +62,7 @@ var (
 var byCode = map[string]int{
 	errQuery.Code: http.StatusBadRequest, errBody.Code: http.StatusBadRequest, errNoBody.Code: http.StatusBadRequest, "bad_path": http.StatusBadRequest,
 	errLarge.Code: http.StatusRequestEntityTooLarge, errMedia.Code: http.StatusUnsupportedMediaType, errAccept.Code: http.StatusNotAcceptable,
-	errMethod.Code: http.StatusMethodNotAllowed, errStale.Code: http.StatusPreconditionFailed,
+	errMethod.Code: http.StatusMethodNotAllowed, identity.ErrNoSetting.Code: http.StatusNotFound, errStale.Code: http.StatusPreconditionFailed,
 }
 
 // byKind are the statuses of all other errors.

@@ -14,11 +14,11 @@ func (a *API) settingOperations() {
 	add(a, op("GET", "/settings", "listSettings", "List settings",
 		"What may be changed while Dagpass runs: its value from the environment, the override, and what holds. All else only the environment or a file changes."), a.settings)
 	add(a, op("PUT", "/settings/{name}", "setSetting", "Set a setting",
-		"It stands over the environment, and holds at every replica within five seconds. If-Match is the setting's version, in quotes.", stale...), a.setSetting)
+		"It stands over the environment, and holds at every replica within five seconds. If-Match is the setting's version, in quotes.", 404, 412), a.setSetting)
 	add(a, op("DELETE", "/settings/{name}", "clearSetting", "Clear a setting",
 		"The environment's value holds again.", 404, 412), a.clearSetting)
 	add(a, op("POST", "/settings/{name}/preview", "previewSetting", "Tell what a setting would change",
-		"Who gains and who loses what. It changes nothing; like a change it takes a recent proof."), a.previewSetting)
+		"Who gains and who loses what. It changes nothing; like a change it takes a recent proof.", absent...), a.previewSetting)
 }
 
 // Settings are all that may be changed.
