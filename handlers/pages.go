@@ -23,7 +23,9 @@ type Pages struct {
 	Site models.Site
 	// LocalAccounts tells that an admin can be set up in the browser.
 	LocalAccounts bool
-	Log           *slog.Logger
+	// Brand is what the installation calls itself and looks like; [New] sets it.
+	Brand func() models.Brand
+	Log   *slog.Logger
 }
 
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
@@ -40,7 +42,13 @@ func (p *Pages) headers(h http.Header) {
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 }
 
-func (p *Pages) viewSite() views.Site { return views.Site{Prefix: p.Site.Prefix(), Name: "Dagpass"} }
+func (p *Pages) viewSite() views.Site {
+	v := views.Site{Prefix: p.Site.Prefix(), Name: "Dagpass"}
+	if p.Brand != nil {
+		v = branded(v, p.Brand())
+	}
+	return v
+}
 
 // show renders a page into memory first: a template that fails half-way leaves
 // no half page.

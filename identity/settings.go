@@ -118,7 +118,7 @@ func (s *Service) FixedSettings(ctx context.Context) ([]FixedSetting, error) {
 }
 
 func lineOf(def SettingDef, stored []models.Setting) SettingLine {
-	line := SettingLine{SettingDef: def, Effective: def.inEnvironment()}
+	line := SettingLine{SettingDef: def, Effective: def.InEnvironment()}
 	if i := slices.IndexFunc(stored, func(one models.Setting) bool { return one.Name == def.Name }); i >= 0 {
 		over := stored[i]
 		line.Override, line.ChangedAt, line.ChangedBy = &over.Value, over.ChangedAt, over.ChangedBy
@@ -130,8 +130,8 @@ func lineOf(def SettingDef, stored []models.Setting) SettingLine {
 	return line
 }
 
-// inEnvironment is what holds without an override.
-func (d SettingDef) inEnvironment() string {
+// InEnvironment is what holds without an override.
+func (d SettingDef) InEnvironment() string {
 	if d.Given {
 		return d.Env
 	}
@@ -264,7 +264,7 @@ func proposed(stored store.Rules, name string, value *string) Changes {
 // becomes tells the trail what a setting was and what it is. It holds no secret:
 // no such setting is one.
 func (l SettingLine) becomes(value *string) string {
-	after := l.inEnvironment()
+	after := l.InEnvironment()
 	if value != nil {
 		after = *value
 	}

@@ -52,6 +52,7 @@ type Brand struct {
 	// Message is shown before and after sign-in, as plain text; empty is none.
 	Message string
 	// Logo is an image of the type LogoType, such as image/png; nil is none.
-	Logo     []byte
-	LogoType string
+	// LogoHash tells it from others.
+	Logo               []byte
+	LogoType, LogoHash string
 }

@@ -10,6 +10,10 @@ import (
 type Site struct {
 	Prefix string // path prefix of the public URL, "" or "/dagster"; no slash at its end
 	Name   string // product name in titles and at the head of a page
+	// Logo and Style are addresses, prefix included, of what the installation has
+	// of its own; "" is ours.
+	Logo, Style string
+	Message     string // of the day, plain text; "" for none
 }
 
 // path returns p below the site's prefix.

@@ -51,13 +51,17 @@ func TestPagesHaveAFrame(t *testing.T) {
 	for name, page := range pages(t) {
 		for selector, want := range map[string]int{
 			"html[lang=en]": 1, "head > title": 1, "h1": 1, "main": 1, "main h1": 1, "meta[name=viewport]": 1,
-			`meta[name=color-scheme][content="light dark"]`: 1, "link[rel=stylesheet]": 1, "link[rel=icon]": 1,
+			`meta[name=color-scheme][content="light dark"]`: 1, "link[rel=stylesheet]:not([href*=brand])": 1, "link[rel=icon]": 1,
 		} {
 			if got := page.Find(selector).Length(); got != want {
 				t.Errorf("%s: %d of %s, want %d", name, got, selector, want)
 			}
 		}
-		if title := text(page.Find("head > title")); !strings.HasSuffix(title, " · Dagpass") || len(title) < 15 {
+		called := " · Dagpass"
+		if strings.HasPrefix(name, "branded-") {
+			called = " · Acme Data"
+		}
+		if title := text(page.Find("head > title")); !strings.HasSuffix(title, called) || len(title) < 15 {
 			t.Errorf("%s: title %q", name, title)
 		}
 	}
@@ -88,7 +92,7 @@ func TestPagesStayWithinTheSite(t *testing.T) {
 
 func TestPagesFetchWhatIsServed(t *testing.T) {
 	for name, page := range pages(t) {
-		page.Find("link[href], img[src], script[src]").Each(func(_ int, s *goquery.Selection) {
+		page.Find("link[href], img[src], script[src]").Not("[href*=brand], [src*=brand]").Each(func(_ int, s *goquery.Selection) {
 			address := strings.TrimPrefix(s.AttrOr("href", s.AttrOr("src", "")), "/dagster")
 			if _, _, ok := assets.Open(address); !ok {
 				t.Errorf("%s fetches %q", name, address)

@@ -195,7 +195,7 @@ func (l *loader) checkBrand(c *Config) {
 	case len(logo) > maxLogo:
 		l.bad("%sBRAND_LOGO must be an image of 128 KiB or less", prefix)
 	}
-	c.brand.Logo, c.brand.LogoType = logo, kind
+	c.brand.Logo, c.brand.LogoType, c.brand.LogoHash = logo, kind, models.Digest(string(logo))[:16]
 }
 
 func (l *loader) checkText(name, text string, longest int, but string) {

@@ -18,7 +18,7 @@ func hostileConsole() views.Console {
 
 func consoles() []Page {
 	var all []Page
-	for _, pages := range [][]Page{consoleOverviews(), consolePeople(), consolePersons(), consoleSessions(), consoleAccesses(), consolePreviews(), consoleProviders(), consoleTrials(), consoleAudits(), auditors(), consoleLinks()} {
+	for _, pages := range [][]Page{consoleOverviews(), consolePeople(), consolePersons(), consoleSessions(), consoleAccesses(), consolePreviews(), consoleProviders(), consoleTrials(), consoleAudits(), auditors(), consoleSettingPages(), brandeds(), consoleLinks()} {
 		all = append(all, pages...)
 	}
 	return all

@@ -8,6 +8,11 @@ package main
 
 import (
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +21,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/dagpass/dagpass/assets"
+	"github.com/dagpass/dagpass/views"
 	"github.com/dagpass/dagpass/views/gallery"
 )
 
@@ -54,6 +60,16 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(data) // a browser that went away asks again
 		return
 	}
+	switch address {
+	case "/auth/brand/style.css":
+		w.Header().Set("Content-Type", "text/css")
+		_, _ = io.WriteString(w, views.BrandStyle(gallery.BrandColor))
+		return
+	case "/auth/brand/logo":
+		w.Header().Set("Content-Type", "image/png")
+		_ = png.Encode(w, logo())
+		return
+	}
 	for _, p := range gallery.Pages() {
 		if r.URL.Path == "/"+p.Name {
 			templ.Handler(p.Component).ServeHTTP(w, r)
@@ -61,6 +77,14 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	list(w)
+}
+
+// logo is a mark that somebody may have.
+func logo() image.Image {
+	m := image.NewRGBA(image.Rect(0, 0, 160, 56))
+	draw.Draw(m, image.Rect(0, 0, 56, 56), image.NewUniform(color.RGBA{0xd6, 0x33, 0x6c, 0xff}), image.Point{}, draw.Src)
+	draw.Draw(m, image.Rect(64, 16, 160, 40), image.NewUniform(color.RGBA{0x86, 0x8e, 0x96, 0xff}), image.Point{}, draw.Src)
+	return m
 }
 
 // list links to every page.
