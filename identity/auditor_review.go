@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
@@ -42,7 +43,7 @@ func (s *Service) Review(ctx context.Context, q ReviewQuery) (lines []Reviewed, 
 	if !ok {
 		return nil, "", ErrBadPage
 	}
-	for looked := 0; looked < reviewAtMost; looked += reviewAtOnce {
+	for looked, began := 0, time.Now(); mayGoOn(looked, reviewAtMost, began); looked += reviewAtOnce {
 		users, on, err := s.Store.People(ctx, store.PeopleFilter{Text: typed(q.Text)}, store.ByName, from, reviewAtOnce)
 		if err != nil {
 			return nil, "", ErrNotNow.Because(err)

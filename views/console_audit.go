@@ -16,3 +16,12 @@ func (p ConsoleAudit) older() string {
 	}
 	return "Search on"
 }
+
+// searchOn is the way to the next page in words, behind a page of a search that
+// has so many lines: one with none is not the end.
+func searchOn(lines int) string {
+	if lines == 0 {
+		return "Search on"
+	}
+	return "Next page"
+}
