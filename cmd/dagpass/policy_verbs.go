@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -115,7 +116,7 @@ func (v policyExplainVerb) Run(ctx context.Context, env environment, io stdio) e
 	if err := v.check(cfg); err != nil {
 		return usageError{err}
 	}
-	e := explainer{cfg, policy.Want{Permission: policy.Permission(v.Permission), Location: v.Location}}
+	e := &explainer{cfg, cfg.rules(), policy.Want{Permission: policy.Permission(v.Permission), Location: v.Location}}
 	x, err := v.explain(ctx, e, env, io)
 	switch {
 	case err != nil:
@@ -123,14 +124,20 @@ func (v policyExplainVerb) Run(ctx context.Context, env environment, io stdio) e
 	case v.JSON:
 		return json.NewEncoder(io.Out).Encode(x)
 	}
-	return x.print(io.Out, cfg.Enforce)
+	return x.print(io.Out, !e.rules.Monitor)
 }
 
-func (v policyExplainVerb) explain(ctx context.Context, e explainer, env environment, io stdio) (x explanation, err error) {
-	if v.User == "" {
+// explain goes by what is in the database too, as the server does. One that is not
+// there yet is not made for it: the rules can be tried before there is a server.
+func (v policyExplainVerb) explain(ctx context.Context, e *explainer, env environment, io stdio) (x explanation, err error) {
+	if v.User == "" && !e.cfg.hasDatabase() {
 		return e.explain(e.judge(v.subject(e.cfg))), nil
 	}
 	err = operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
+		if e.rules = s.Rules(); v.User == "" {
+			x = e.explain(e.judge(v.subject(e.cfg)))
+			return nil
+		}
 		return onOne(ctx, s, v.User, func(u models.User) error {
 			ways, err := s.IdentitiesOf(ctx, u.ID)
 			x = e.explainUser(u, ways)
@@ -140,10 +147,21 @@ func (v policyExplainVerb) explain(ctx context.Context, e explainer, env environ
 	return x, err
 }
 
-// explainer answers for one configuration and one want.
+// hasDatabase tells whether there is one to look into.
+func (c *Config) hasDatabase() bool {
+	file := c.databaseFile()
+	if file == "" {
+		return true // another process has it
+	}
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// explainer answers for one configuration, the rules that hold and one want.
 type explainer struct {
-	cfg  Config
-	want policy.Want
+	cfg   Config
+	rules *identity.Rules
+	want  policy.Want
 }
 
 func (e explainer) explain(answers ...verdict) explanation {
@@ -170,7 +188,7 @@ func (e explainer) explainUser(u models.User, ways []models.Identity) explanatio
 // judge decides as a request's admission does: they must get in at all, and a
 // rule must give them what is wanted.
 func (e explainer) judge(s policy.Subject) verdict {
-	rules := e.cfg.policy
+	rules := e.rules.Policy
 	access := rules.Access(s)
 	d := policy.Decide(access, e.want)
 	answer := verdict{
@@ -188,14 +206,14 @@ func (e explainer) judge(s policy.Subject) verdict {
 }
 
 func (e explainer) barred(s policy.Subject) string {
-	p, ok := e.cfg.provider(s.Slot)
+	gate, ok := e.rules.Gates[s.Slot]
 	switch {
 	case s.Slot == models.LocalSlot && !e.cfg.PasswordLogin:
 		return "password_login_off"
 	case s.Slot != models.LocalSlot && !ok:
 		return "provider_gone"
 	}
-	reason, _ := e.cfg.policy.Admit(p.gate, s)
+	reason, _ := e.rules.Policy.Admit(gate, s)
 	return reason
 }
 
@@ -204,9 +222,9 @@ func (e explainer) rule(name string) ruleLine {
 		"no grant":      "none of the rules that match gives it",
 		"admin_emails":  prefix + "ADMIN_EMAILS names the address",
 		"assigned_role": "an admin has given it to them",
-		"default_role":  prefix + "DEFAULT_ROLE is " + e.cfg.DefaultRole + ", and no other rule names them",
+		"default_role":  prefix + "DEFAULT_ROLE is " + string(e.rules.Policy.DefaultRole()) + ", and no other rule names them",
 	}
-	return ruleLine{name, cmp.Or(texts[name], e.cfg.policy.Text(name))}
+	return ruleLine{name, cmp.Or(texts[name], e.rules.Policy.Text(name))}
 }
 
 func (c *Config) provider(slot string) (provider, bool) {
