@@ -34,6 +34,8 @@ GET  /auth/health                    | 200 | 200 | 200 | 200 | 200 | 200 | 200 |
 GET  /auth/metrics                   | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404
 GET  /auth/providers                 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200
 GET  /auth/assets/*                  | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404
+GET  /auth/brand/logo                | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404
+GET  /auth/brand/style.css           | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404 | 404
 GET  /auth/.well-known/jwks.json     | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200
 GET  /auth/.well-known/openid-configuration | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200
 GET  /auth/api/openapi.json          | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200 | 200
@@ -89,6 +91,7 @@ GET  /auth/admin/people/:id           | 303 /auth/login | 303 /auth/login | 303 
 GET  /auth/admin/sessions             | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200 | 403
 GET  /auth/admin/access               | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200 | 403
 GET  /auth/admin/providers            | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200 | 403
+GET  /auth/admin/settings             | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200 | 403
 GET  /auth/admin/audit                | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200 | 200
 GET  /auth/admin/audit/review         | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200 | 200
 GET  /auth/admin/audit/privileged     | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 200 | 200 | 200
@@ -110,6 +113,9 @@ POST /auth/admin/people/:id/delete    | 303 /auth/login | 303 /auth/login | 303 
 POST /auth/admin/access/grants/preview | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 400 | 303 /auth/confirm | 403
 POST /auth/admin/access/grants        | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 400 | 303 /auth/confirm | 403
 POST /auth/admin/access/grants/remove | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 409 | 303 /auth/confirm | 403
+POST /auth/admin/settings             | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 400 | 303 /auth/confirm | 403
+POST /auth/admin/settings/clear       | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 409 | 303 /auth/confirm | 403
+POST /auth/admin/settings/preview     | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 400 | 303 /auth/confirm | 403
 POST /auth/admin/sessions/end         | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 303 /auth/admin/sessions | 303 /auth/confirm | 403
 POST /auth/admin/providers/:slot/test | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm | 403
 
