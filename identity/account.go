@@ -175,9 +175,17 @@ func (s *Service) roleOf(ctx context.Context, userID string) (RoleSet, error) {
 }
 
 // Delete removes an account. A person whom a provider still lets in comes back
-// at the next sign-in: to bar somebody, disable them.
+// at the next sign-in, as somebody new: to bar somebody, disable them. Nothing in
+// the trail leads to them any more that was written under a pseudonym.
 func (s *Service) Delete(ctx context.Context, userID string) error {
-	return s.changeUser(ctx, about(ctx, "user.delete", userID), func(tx *store.Tx, user *models.User) error {
+	err := s.changeUser(ctx, about(ctx, "user.delete", userID), func(tx *store.Tx, user *models.User) error {
 		return tx.DeleteUser(user.ID)
 	})
+	if err != nil {
+		return err
+	}
+	if err := s.Store.Scrub(ctx); err != nil {
+		s.Log.WarnContext(ctx, "what was deleted may be in the database's log still, until it is written over", "error", err)
+	}
+	return nil
 }

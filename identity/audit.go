@@ -101,7 +101,7 @@ func (s *Service) verify(ctx context.Context, ends store.Ends, head string) (Ver
 	}
 	if v.Unsigned > 0 {
 		v.UnsignedFrom, v.UnsignedSince = w.signed.Seq+1, w.unsignedSince
-		v.Overdue = v.Unsigned > unsignedAtMost || s.Now().Sub(v.UnsignedSince) > unsignedFor
+		v.Overdue = v.Unsigned > unsignedAtMost || s.Now().Sub(v.UnsignedSince) > unsignedFor(w.signed.Seq)
 	}
 	if v.Pruned > 0 {
 		v.PrunedAt = &ends.Anchor.Time
@@ -109,12 +109,18 @@ func (s *Service) verify(ctx context.Context, ends store.Ends, head string) (Ver
 	return v, err
 }
 
-const (
-	// unsignedAtMost is how many events a server leaves unsigned at most, and
-	// unsignedFor how long, while it runs; twice as much is no accident.
-	unsignedAtMost = 2 * checkpointEvery
-	unsignedFor    = 2 * checkpointAfter
-)
+// unsignedAtMost is how many events may be unsigned: twice as many as a server
+// that runs leaves so.
+const unsignedAtMost = 2 * checkpointEvery
+
+// unsignedFor is how long they may be: twice as long as a server that runs leaves
+// them so. The first of a trail is signed within a minute.
+func unsignedFor(signed int64) time.Duration {
+	if signed == 0 {
+		return 10 * time.Minute
+	}
+	return 2 * checkpointAfter
+}
 
 // stepsAtOnce is how many events are read in one go.
 const stepsAtOnce = 1000

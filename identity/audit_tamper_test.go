@@ -26,7 +26,12 @@ type trail struct {
 
 func eachTrail(t *testing.T, test func(w *trail)) {
 	t.Helper()
-	storetest.EachURL(t, func(t *testing.T, url string) { test(newTrail(t, url)) })
+	eachTrailAt(t, func(w *trail, _ string) { test(w) })
+}
+
+func eachTrailAt(t *testing.T, test func(w *trail, url string)) {
+	t.Helper()
+	storetest.EachURL(t, func(t *testing.T, url string) { test(newTrail(t, url), url) })
 }
 
 func newTrail(t *testing.T, url string) *trail {

@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -18,7 +20,9 @@ func (s *Service) ExportPeople(ctx context.Context, q PeopleQuery, fn func(Perso
 	q.After, q.Limit, q.Sort = "", exportAtOnce, "created"
 	page, err := s.People(ctx, q)
 	if err == nil {
-		err = s.Record(ctx, models.NewEvent(ctx, "user.export", models.OutcomeOK))
+		e := models.NewEvent(ctx, "user.export", models.OutcomeOK)
+		e.Target = &models.Target{Kind: "people", ID: clip(q.chosen())}
+		err = s.Record(ctx, e)
 	}
 	for err == nil {
 		for _, line := range page.Lines {
@@ -32,6 +36,18 @@ func (s *Service) ExportPeople(ctx context.Context, q PeopleQuery, fn func(Perso
 		page, err = s.People(ctx, q)
 	}
 	return err
+}
+
+// chosen says which accounts a query chooses, as it stands in the event that tells
+// of it; empty for all.
+func (q PeopleQuery) chosen() string {
+	var says []string
+	for _, part := range []struct{ name, value string }{{"text", typed(q.Text)}, {"state", q.State}, {"role", q.Role}, {"slot", q.Slot}} {
+		if part.value != "" {
+			says = append(says, fmt.Sprintf("%s=%q", part.name, part.value))
+		}
+	}
+	return strings.Join(says, " ")
 }
 
 // LinkLasts is how long a new link works.

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -34,8 +35,19 @@ func (s *Service) countPeople(ctx context.Context, o *Overview) (err error) {
 	if o.OpenSessions, err = s.Store.CountOpenSessions(ctx, s.Now(), s.Rules().SessionIdle); err != nil {
 		return err
 	}
-	o.Recent, err = s.Store.Records(ctx, models.Filter{}, store.Page{Limit: recentSize})
+	o.Recent, err = s.latest(ctx)
 	return err
+}
+
+// latest are the latest events. That somebody looks at the trail is left out, for
+// looking at these is told, too: soon there would be nothing else.
+func (s *Service) latest(ctx context.Context) ([]models.Record, error) {
+	records, err := s.Store.Records(ctx, models.Filter{}, store.Page{Limit: 10 * recentSize})
+	if err != nil {
+		return nil, err
+	}
+	records = slices.DeleteFunc(records, func(r models.Record) bool { return r.Event.Event == "audit.read" })
+	return records[:min(len(records), recentSize)], s.looked(ctx, "overview", models.Filter{})
 }
 
 // countHours fills the charts. Midnight, UTC, is always within them.

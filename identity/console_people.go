@@ -183,7 +183,10 @@ func (s *Service) recentOf(ctx context.Context, id string) ([]models.Record, err
 	by = slices.DeleteFunc(by, func(r models.Record) bool { return r.Event.Actor.ID != id })
 	all := slices.SortedFunc(slices.Values(append(by, about...)), func(a, b models.Record) int { return cmp.Compare(b.Seq, a.Seq) })
 	all = slices.CompactFunc(all, func(a, b models.Record) bool { return a.Seq == b.Seq })
-	return all[:min(len(all), recentSize)], err
+	if err != nil {
+		return nil, err
+	}
+	return all[:min(len(all), recentSize)], s.Record(ctx, audited(ctx, "audit.read", models.Filter{Person: id}.String()))
 }
 
 // Grantable are the roles that whoever asks may give, the least first.

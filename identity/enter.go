@@ -147,7 +147,7 @@ func (s *Service) open(ctx context.Context, tx *store.Tx, who *entrant, former *
 	}
 	*in = SignedIn{Token: token, Expires: session.ExpiresAt}
 	e := s.signInEvent(ctx, "signin.finish", models.OutcomeOK, who)
-	e.Session = session.ID
+	e.Session, e.Operation, e.Known = session.ID, string(who.factor), true // which second factor they proved
 	known := &models.KnownAddress{UserID: who.user.ID, Address: network(session.ClientIP), SeenAt: s.Now()}
 	return e, errors.Join(tx.InsertSession(session), tx.SaveKnownAddress(known))
 }

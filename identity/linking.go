@@ -150,7 +150,7 @@ func (s *Service) Merge(ctx context.Context, from, to string) (moved int64, err 
 			return ErrMerge
 		}
 		moved, err = tx.MoveIdentities(from, to)
-		return errors.Join(err, tx.DeleteUser(from))
+		return errors.Join(err, tx.MovePseudonyms(from, to), tx.DeleteUser(from))
 	})
 	return moved, err
 }

@@ -136,19 +136,28 @@ func (h *hiding) target(e Event) *Target {
 var (
 	anID      = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 	anAddress = regexp.MustCompile(`[^\s"'<>()\[\]{},;:=/\\]+@[^\s"'<>()\[\]{},;:=/\\]+`)
+	aCut      = regexp.MustCompile(`[^\s"'<>()\[\]{},;:=/\\]*\s?…$`)
+	aView     = regexp.MustCompile(`^(?:overview|privileged|failures|review|tail)(?: |$)`)
 	aPart     = regexp.MustCompile(`^([a-z_]+)=("(?:[^"\\]|\\.)*")(?: |$)`)
 )
 
-// words hides the ids of people in a sentence of ours, and e-mail addresses.
-func (h *hiding) words(s string) string { return h.addresses(anID.ReplaceAllStringFunc(s, h.person)) }
+// words hides the ids of people in a sentence of ours, and e-mail addresses; the
+// last word of one that was cut may be half of either.
+func (h *hiding) words(s string) string {
+	s = aCut.ReplaceAllString(s, "…")
+	return h.addresses(anID.ReplaceAllStringFunc(s, h.person))
+}
 
 // addresses hides e-mail addresses, whoever has written them.
 func (h *hiding) addresses(s string) string { return anAddress.ReplaceAllStringFunc(s, h.Text) }
 
-// search hides whom somebody has looked for: part by part, as [Filter.String]
-// writes them. What is not written so, such as an end that was cut, is left out.
+// search hides whom somebody has looked for: a view, and part by part, as
+// [Filter.String] writes them. What is not written so, such as an end that was cut, is left out.
 func (h *hiding) search(s string) string {
 	var says []string
+	if view := aView.FindString(s); view != "" {
+		says, s = append(says, strings.TrimSuffix(view, " ")), s[len(view):]
+	}
 	for s != "" {
 		part := aPart.FindStringSubmatch(s)
 		if part == nil {

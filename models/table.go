@@ -3,6 +3,7 @@ package models
 import (
 	"encoding/csv"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -38,13 +39,18 @@ func (t *Table) End() error {
 
 // inert keeps a spreadsheet from taking what somebody is called, or what their
 // browser calls itself, for a formula, which could send the rest of the table
-// away.
+// away. Where a locale or a person has it part cells by something else than a
+// comma, it does so within a cell of ours, whose quotes mean nothing to it then: so
+// a formula may begin at any such place, and at a new line.
 func inert(cell string) string {
-	if first, size := utf8.DecodeRuneInString(cell); size > 0 && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
-		return "'" + cell
+	if first, size := utf8.DecodeRuneInString(cell); size > 0 && strings.ContainsRune("\t\r\n", first) {
+		cell = "'" + cell
 	}
-	return cell
+	return formula.ReplaceAllString(cell, "$1'$2")
 }
+
+// formula is the beginning of one, behind the beginning of a cell.
+var formula = regexp.MustCompile(`((?:^|[,;|\t\r\n])["'\s]*)([=+\-@＝＋－＠])`)
 
 // Instant is a time as JSON has it; empty for none.
 func Instant(t *time.Time) string {

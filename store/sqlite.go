@@ -45,7 +45,9 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 //   - Times are kept as microseconds since 1970, which is what PostgreSQL
 //     resolves too. As text, the driver's default, a time from another zone
 //     would compare wrongly.
-const settings = "_busy_timeout=10000&_journal_mode=WAL&_synchronous=NORMAL&_foreign_keys=1" +
+//   - secure_delete: what is deleted is written over with zeros. Whoever was
+//     deleted must not be found in the file.
+const settings = "_busy_timeout=10000&_journal_mode=WAL&_synchronous=NORMAL&_foreign_keys=1&_pragma=secure_delete(1)" +
 	"&_time_integer_format=unix_micro&_inttotime=1"
 
 // sqliteDSN makes sure that the file is there, for its owner alone: SQLite
@@ -122,6 +124,20 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 		return errors.Join(doing("backup", err), os.Remove(path))
 	}
 	return doing("backup", file.Sync())
+}
+
+// Scrub writes what was deleted out of SQLite's log, too. PostgreSQL does so by
+// itself in time (VACUUM, and the age of its log).
+func (s *Store) Scrub(ctx context.Context) error {
+	if s.dialect != migrations.SQLite {
+		return nil
+	}
+	var done struct{ Busy, Log, Checkpointed int }
+	err := s.write.WithContext(ctx).Raw("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&done).Error
+	if err == nil && done.Busy != 0 {
+		err = errors.New("somebody reads the database")
+	}
+	return doing("scrub", err)
 }
 
 // notEmpty is an error for a database without tables. A mistyped path makes

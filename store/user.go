@@ -115,8 +115,15 @@ func (t *Tx) LockPeople() error {
 }
 
 // DeleteUser removes an account and all that hangs on it, or is
-// [models.ErrNotFound].
+// [models.ErrNotFound]. What they have changed says no more that it was they.
 func (t *Tx) DeleteUser(id string) error {
+	err := t.db.Model(&models.Setting{}).Where("changed_by = ?", id).Update("changed_by", "").Error
+	if err == nil {
+		err = t.db.Model(&models.Grant{}).Where("created_by = ?", id).Update("created_by", "").Error
+	}
+	if err != nil {
+		return doing("delete user", err)
+	}
 	return doing("delete user", one(t.db.Where("id = ?", id).Delete(&models.User{})))
 }
 

@@ -73,6 +73,9 @@ func (a *app) openStore(ctx context.Context, events io.Writer) (err error) {
 			return errors.Join(err, a.store.Close())
 		}
 	}
+	if a.store.Pseudonyms, err = a.cfg.pseudonyms(); err != nil {
+		return errors.Join(err, a.close())
+	}
 	a.store.OnEvent = func(e models.Event) {
 		a.metrics.Event(e)
 		a.trail.print(e)

@@ -64,6 +64,7 @@ type Config struct {
 	AuditFile      string        `env:"AUDIT_FILE"`
 	AuditFileMaxMB int           `env:"AUDIT_FILE_MAX_MB" envDefault:"100"`
 	AuditFileKeep  int           `env:"AUDIT_FILE_KEEP" envDefault:"10"`
+	AuditKey       models.Secret `env:"AUDIT_PSEUDONYM_KEY"`
 
 	Brand     BrandConfig     `envPrefix:"BRAND_"`
 	Bootstrap BootstrapConfig `envPrefix:"BOOTSTRAP_ADMIN_"`

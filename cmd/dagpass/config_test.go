@@ -105,6 +105,7 @@ func TestConfigDefaults(t *testing.T) {
 		{"AUDIT_FILE", c.AuditFile, ""},
 		{"AUDIT_FILE_MAX_MB", c.AuditFileMaxMB, 100},
 		{"AUDIT_FILE_KEEP", c.AuditFileKeep, 10},
+		{"AUDIT_PSEUDONYM_KEY", c.AuditKey, models.Secret("")},
 		{"TRUSTED_PROXIES", len(c.trusted), 0},
 		{"GOOGLE_ISSUER", c.Google.Issuer, "https://accounts.google.com"},
 		{"GITHUB_URL", c.GitHub.URL, "https://github.com"},
@@ -120,13 +121,14 @@ func TestConfigDefaults(t *testing.T) {
 }
 
 const (
-	needsKey   = "DAGPASS_SECRET_KEY is required with https or PostgreSQL; make one with: openssl rand -base64 32"
-	badKey     = "DAGPASS_SECRET_KEY must be base64 of 32 bytes or more, or a comma-separated list of such"
-	noProvider = "DAGPASS_PASSWORD_LOGIN is false and no identity provider is configured, so nobody could sign in; set DAGPASS_GOOGLE_CLIENT_ID, DAGPASS_GITHUB_CLIENT_ID, DAGPASS_OIDC_PROVIDERS or DAGPASS_LDAP_URLS"
-	notHTTPS   = "DAGPASS_PUBLIC_URL must be https: without it anybody on the way can take over a session (http is for loopback only)"
-	notAURL    = "DAGPASS_PUBLIC_URL must be what people type into the browser, such as https://dagster.example.com"
-	notHost    = "must be host:port, such as 127.0.0.1:3000"
-	notPlain   = "DAGPASS_PUBLIC_URL must be scheme, host and path alone"
+	needsKey    = "DAGPASS_SECRET_KEY is required with https or PostgreSQL; make one with: openssl rand -base64 32"
+	badAuditKey = "DAGPASS_AUDIT_PSEUDONYM_KEY must be base64 of 32 bytes or more, and one key"
+	badKey      = "DAGPASS_SECRET_KEY must be base64 of 32 bytes or more, or a comma-separated list of such"
+	noProvider  = "DAGPASS_PASSWORD_LOGIN is false and no identity provider is configured, so nobody could sign in; set DAGPASS_GOOGLE_CLIENT_ID, DAGPASS_GITHUB_CLIENT_ID, DAGPASS_OIDC_PROVIDERS or DAGPASS_LDAP_URLS"
+	notHTTPS    = "DAGPASS_PUBLIC_URL must be https: without it anybody on the way can take over a session (http is for loopback only)"
+	notAURL     = "DAGPASS_PUBLIC_URL must be what people type into the browser, such as https://dagster.example.com"
+	notHost     = "must be host:port, such as 127.0.0.1:3000"
+	notPlain    = "DAGPASS_PUBLIC_URL must be scheme, host and path alone"
 )
 
 func TestConfigRefuses(t *testing.T) {
@@ -315,6 +317,10 @@ func TestConfigRefuses(t *testing.T) {
 		{"audit files without a size or a number", okta("DAGPASS_AUDIT_FILE_MAX_MB=0", "DAGPASS_AUDIT_FILE_KEEP=0"), []string{
 			"DAGPASS_AUDIT_FILE_MAX_MB must be between 1 and 10000", "DAGPASS_AUDIT_FILE_KEEP must be between 1 and 10000",
 		}},
+		{"a short key of pseudonyms", okta("DAGPASS_AUDIT_PSEUDONYM_KEY=c2hvcnQ="), []string{badAuditKey}},
+		{"two of them", okta("DAGPASS_AUDIT_PSEUDONYM_KEY=" + aKey + "," + aKey), []string{badAuditKey}},
+		{"none, and a comma", okta("DAGPASS_AUDIT_PSEUDONYM_KEY=,"), []string{"DAGPASS_AUDIT_PSEUDONYM_KEY is blank"}},
+		{"the secret key for pseudonyms", okta("DAGPASS_SECRET_KEY="+aKey, "DAGPASS_AUDIT_PSEUDONYM_KEY="+aKey), []string{"DAGPASS_AUDIT_PSEUDONYM_KEY must be another key than DAGPASS_SECRET_KEY"}},
 		{"the database as audit file", okta("DAGPASS_DATABASE_URL=sqlite:/var/lib/d.db", "DAGPASS_AUDIT_FILE=/var/lib/../lib/d.db"), []string{"DAGPASS_AUDIT_FILE must be another file than those of the database"}},
 		{"its log as audit file", okta("DAGPASS_AUDIT_FILE=./dagpass.db-wal"), []string{"DAGPASS_AUDIT_FILE must be another file than those of the database"}},
 		{"a file with the audit file's name", okta("DAGPASS_AUDIT_FILE_FILE=/no/such/file"), []string{"DAGPASS_AUDIT_FILE_FILE names a file that cannot be read: no such file or directory"}},
@@ -400,6 +406,7 @@ func TestConfigAccepts(t *testing.T) {
 		{"DAGPASS_MFA=required", "DAGPASS_RATE_LIMIT_ATTEMPTS=1", "DAGPASS_RATE_LIMIT_WINDOW=24h"},
 		okta("DAGPASS_PASSWORD_LOGIN=false", "DAGPASS_MFA=off"),
 		okta("DAGPASS_AUDIT_RETENTION=24h", "DAGPASS_AUDIT_FILE=/no/such/dir/audit.jsonl", "DAGPASS_AUDIT_FILE_MAX_MB=1", "DAGPASS_AUDIT_FILE_KEEP=1"),
+		okta("DAGPASS_AUDIT_PSEUDONYM_KEY=" + aKey),
 		ldap("DAGPASS_PASSWORD_LOGIN=false", "DAGPASS_LDAP_BIND_DN=cn=a", "DAGPASS_LDAP_BIND_PASSWORD=b"),
 		{"DAGPASS_LDAP_URLS=ldap://a.corp.com,ldap://b.corp.com", "DAGPASS_LDAP_STARTTLS=true", "DAGPASS_LDAP_BASE_DN=dc=corp,dc=com"},
 		ldap("DAGPASS_POLICY=grants: [{ slot: ldap, group: a, role: admin }]"),

@@ -18,8 +18,9 @@ import (
 )
 
 type auditVerifyVerb struct {
-	Head string `help:"A hash that was noted before: it must still be in the trail." placeholder:"HASH"`
-	JSON bool   `help:"Print JSON."`
+	Head   string `help:"A hash that was noted before: it must still be in the trail." placeholder:"HASH"`
+	Strict bool   `help:"Fail, too, where events should have been signed by now and are not."`
+	JSON   bool   `help:"Print JSON."`
 }
 
 // verified is what is printed of a verification.
@@ -48,8 +49,24 @@ func (v auditVerifyVerb) Run(ctx context.Context, env environment, io stdio) err
 		if broken != nil {
 			said.BrokenAt, said.Why = broken.Seq, broken.Why
 		}
-		return errors.Join(said.print(io.Out, v.JSON), err)
+		err = errors.Join(said.print(io.Out, v.JSON), err)
+		if warning := said.warning(); warning != nil && v.Strict {
+			return errors.Join(err, warning)
+		} else if warning != nil {
+			fmt.Fprintf(io.Err, "dagpass: warning: %s\n", warning)
+		}
+		return err
 	})
+}
+
+// warning says what of the trail only the chain speaks of, though a server would
+// have signed it: whoever can write to the database can have written it anew.
+func (v verified) warning() error {
+	if !v.Overdue {
+		return nil
+	}
+	return fmt.Errorf("events %d to %d, since %s, should have been signed by now and are not: is a server running, and does its log say why?",
+		v.UnsignedFrom, v.Seq, v.UnsignedSince.UTC().Format(time.RFC3339))
 }
 
 func (v verified) print(w io.Writer, asJSON bool) error {

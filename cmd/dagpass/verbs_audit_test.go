@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"database/sql"
 	"encoding/base64"
@@ -597,6 +598,42 @@ func TestAuditVerifyOfABrokenTrail(t *testing.T) {
 	}
 }
 
+// Events that nobody has signed, though it was time, are told of, and make scripts
+// fail that want to know.
+func TestAuditVerifyOfAnUnsignedTrail(t *testing.T) {
+	database := storetest.SQLiteURL(t)
+	o := operator{t, okta("DAGPASS_DATABASE_URL=" + database)}
+	o.must("", "user", "add", "ann", "--email", "ann@example.com") // without a server nothing is signed
+	status, out, said := o.run("", "audit", "verify", "--strict")
+	if status != exitDone || said != "" || !strings.Contains(out, "0 checkpoints are good") {
+		t.Errorf("at first: status %d, %s%s", status, out, said)
+	}
+	cfg := mustLoad(t, o.environ, "")
+	a, err := newApp(t.Context(), cfg, cfg.site("0"), stdio{Out: io.Discard, Err: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	e := models.Event{Event: "test.late", Time: now().Add(-11 * time.Minute)}
+	if err := errors.Join(a.identity.Checkpoint(t.Context(), true), a.store.Record(t.Context(), e)); err != nil {
+		t.Fatal(err)
+	}
+	if found := o.verified(); !found.Whole || found.Overdue || found.Unsigned == 0 || found.UnsignedSince.IsZero() {
+		t.Errorf("behind a checkpoint: %+v", found)
+	}
+	e.Time = now().Add(-121 * time.Minute)
+	if err := errors.Join(a.identity.Checkpoint(t.Context(), true), a.store.Record(t.Context(), e)); err != nil {
+		t.Fatal(err)
+	}
+	found := o.verified()
+	want := fmt.Sprintf("warning: events %d to %d, since %s, should have been signed by now and are not", found.UnsignedFrom, found.Seq, e.Time.UTC().Format(time.RFC3339))
+	for strict, wanted := range map[string]int{"--strict=false": exitDone, "--strict": exitFailed} {
+		if status, _, said := o.run("", "audit", "verify", strict); status != wanted || !strings.Contains(said, strings.TrimPrefix(want, map[bool]string{true: "warning: "}[strict == "--strict"])) {
+			t.Errorf("%s: status %d, %s", strict, status, said)
+		}
+	}
+}
+
 // What is older than the retention goes, up to a checkpoint; the trail is whole
 // behind that and says how much is gone.
 func TestRetention(t *testing.T) {
@@ -611,7 +648,8 @@ func TestRetention(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer a.close()
-		a.identity.Now = func() time.Time { return now().Add(25 * time.Hour) }
+		later := func() time.Time { return now().Add(25 * time.Hour) }
+		a.identity.Now, a.identity.StoreClock = later, func(context.Context) (time.Time, error) { return later(), nil }
 		signed := o.verified()
 		if err := a.prune(t.Context()); err != nil {
 			t.Fatal(err)
