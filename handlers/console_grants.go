@@ -142,7 +142,7 @@ func (s *Server) givingPage(c echo.Context, typed views.ConsoleGive) (views.Cons
 	}
 	v := s.dryRun(c, p)
 	v.Place, v.Title, v.Apply, v.Back, v.Button = "access", "Give a role", "/auth/admin/access/grants", "/auth/admin/access", "Give the role"
-	v.Rule = previewRule("A new grant", g)
+	v.Changes, v.Rule = []string{"This rule is added to those that are:"}, previewRule("A new grant", g)
 	for _, f := range [][2]string{
 		{"email", typed.Email},
 		{"domain", typed.Domain},
@@ -172,7 +172,7 @@ func (s *Server) removingPage(c echo.Context, id string) (v views.ConsolePreview
 	v.Danger, v.Fields = true, []views.ConsoleField{{Name: "id", Value: id}}
 	for _, g := range all {
 		if g.ID == id {
-			v.Rule = previewRule(ruleName(g.Rule), g.Grant)
+			v.Changes, v.Rule = []string{"This rule goes:"}, previewRule(ruleName(g.Rule), g.Grant)
 		}
 	}
 	return v, err

@@ -104,10 +104,18 @@ func (l ConsolePreviewLine) label() string { return or(l.Name, or(l.Email, l.Use
 
 // becomes is the role before and after.
 func (l ConsolePreviewLine) becomes() string {
-	if l.Before == l.After {
-		return or(l.After, "no whole role") + ", as before"
+	before, after := held(l.Was, l.Before), held(l.Is, l.After)
+	if before == after {
+		return after + ", as before"
 	}
-	return or(l.Before, "no whole role") + " → " + or(l.After, "no whole role")
+	return before + " → " + after
+}
+
+func held(in bool, role string) string {
+	if !in {
+		return "not let in"
+	}
+	return or(role, "no whole role")
 }
 
 // summary counts permissions and says where they hold.
@@ -122,8 +130,10 @@ func summary(verb string, permissions []string) string {
 	names, places = slices.Compact(names), slices.Compact(places)
 	what := verb + " " + count(float64(len(names)), "permission")
 	switch {
+	case len(places) > 1 && places[0] == "": // they are sorted: the whole deployment comes first
+		return what + ", some at code locations"
 	case len(places) > 1:
-		return what + ", at " + number(int64(len(places))) + " places"
+		return what + ", at " + number(int64(len(places))) + " code locations"
 	case len(places) == 1 && places[0] != "":
 		return what + " at " + places[0]
 	}

@@ -13,8 +13,8 @@ func consoleGrants() []views.ConsoleGrant {
 		{Name: "DAGPASS_ADMIN_EMAILS", Text: "ada@example.com", Role: "admin", Fixed: "Set in the environment, and changed there."},
 		{Name: "Grant 1 of the policy file", Text: "{domain: example.com, role: viewer}", Role: "viewer", Fixed: file},
 		{Name: "Grant 2 of the policy file", Text: "{slot: google, group: marketing, role: editor, locations: [marketing*, shared]}", Role: "editor", Locations: []string{"marketing*", "shared"}, Fixed: file},
-		{Name: "Grant a3f09c21", ID: "a3f09c21", Text: "{slot: google, group: analysts, role: launcher, locations: [sales]}", Role: "launcher", Locations: []string{"sales"}, By: "Ada Lovelace", Since: at(-60)},
-		{Name: "Grant c90d11fe", ID: "c90d11fe", Text: "{team: acme/platform, role: operator}", Role: "operator", By: "operator", Since: at(-60), Broken: `role "operator" is not a role`},
+		{Name: "Grant a3f09c21, made here", ID: "a3f09c21", Text: "{slot: google, group: analysts, role: launcher, locations: [sales]}", Role: "launcher", Locations: []string{"sales"}, By: "Ada Lovelace", Since: at(-60)},
+		{Name: "Grant c90d11fe, made here", ID: "c90d11fe", Text: "{team: acme/platform, role: operator}", Role: "operator", By: "operator", Since: at(-60), Broken: `role "operator" is not a role`},
 	}
 }
 
@@ -47,9 +47,10 @@ func consolePreviews() []Page {
 	}
 	usual := views.ConsolePreview{
 		Console: console(), Place: "access", Title: "Give a role", Apply: "/auth/admin/access/grants", Back: "/auth/admin/access", Button: "Give the role", Version: "x",
-		Rule:   &views.ConsoleRule{Name: "A new grant", Role: "launcher", Locations: []string{"sales"}, Text: "{slot: google, group: analysts, role: launcher, locations: [sales]}"},
-		Fields: []views.ConsoleField{{Name: "slot", Value: "google"}, {Name: "group", Value: "analysts"}, {Name: "role", Value: "launcher"}, {Name: "locations", Value: "sales"}},
-		Gain:   2, In: 1, Lines: []views.ConsolePreviewLine{
+		Changes: []string{"This rule is added to those that are:"},
+		Rule:    &views.ConsoleRule{Name: "A new grant", Role: "launcher", Locations: []string{"sales"}, Text: "{slot: google, group: analysts, role: launcher, locations: [sales]}"},
+		Fields:  []views.ConsoleField{{Name: "slot", Value: "google"}, {Name: "group", Value: "analysts"}, {Name: "role", Value: "launcher"}, {Name: "locations", Value: "sales"}},
+		Gain:    2, In: 1, Lines: []views.ConsolePreviewLine{
 			{UserID: "2", Name: "Grace Hopper", Email: "grace@example.com", Provider: "Google", Before: "viewer", After: "viewer", Was: true, Is: true, Gains: located("sales")},
 			{UserID: "3", Name: "alan@example.com", Email: "alan@example.com", Provider: "Google", After: "viewer", Is: true, Gains: append([]string{"read", "read_logs"}, located("sales")...)},
 		},
@@ -57,11 +58,12 @@ func consolePreviews() []Page {
 	nobody, self, refused := usual, usual, usual
 	nobody.Gain, nobody.In, nobody.Lines = 0, 0, nil
 	self.Title, self.Apply, self.Button, self.Danger, self.Self = "Remove a grant", "/auth/admin/access/grants/remove", "Remove the grant", true, true
-	self.Rule = &views.ConsoleRule{Name: "Grant a3f09c21", Role: "admin", Text: "{email: ada@example.com, role: admin}"}
+	self.Changes = []string{"This rule goes:"}
+	self.Rule = &views.ConsoleRule{Name: "Grant a3f09c21, made here", Role: "admin", Text: "{email: ada@example.com, role: admin}"}
 	self.Gain, self.In, self.Lose, self.Out, self.Sessions = 0, 0, 1, 1, 3
 	self.Lines = []views.ConsolePreviewLine{{UserID: "1", Name: "Ada Lovelace", Email: "ada@example.com", Provider: "Google", Before: "admin", Was: true, Loses: permissions()}}
 	self.Wrong = views.Wrong{"confirm": "You would lose access of your own with this. Confirm that you want it."}
-	refused.Title, refused.Rule, refused.Lines, refused.Gain, refused.In, refused.Lose = self.Title, self.Rule, self.Lines, 0, 0, 1
+	refused.Changes, refused.Title, refused.Rule, refused.Lines, refused.Gain, refused.In, refused.Lose = self.Changes, self.Title, self.Rule, self.Lines, 0, 0, 1
 	refused.Refused = "This is the last admin. Make somebody else admin first."
 	return []Page{
 		page("usual", usual), page("nobody", nobody), page("self", self), page("refused", refused), page("many", manyChange(usual)), page("setting", settingPreview()),
