@@ -73,6 +73,9 @@ func (s *Service) VerifyAudit(ctx context.Context, head string) (v Verification,
 		if err != nil {
 			return v, err
 		}
+		if s.onVerify != nil {
+			s.onVerify()
+		}
 		v, err = s.verify(ctx, began, head)
 		if err == nil || !s.prunedSince(ctx, began) {
 			return v, err

@@ -126,6 +126,48 @@ func TestReplicasPruneAtOnce(t *testing.T) {
 	})
 }
 
+// Verifying begins again where events are pruned meanwhile, and gives up where that
+// does not end. What somebody else removed meanwhile it does not excuse.
+func TestVerifyWhilePruning(t *testing.T) {
+	eachTrail(t, func(w *trail) {
+		w.sign(2)
+		for i := range int64(6) {
+			w.clock.pass(identity.MinRetention)
+			w.sign(10 + 10*i)
+		}
+		begun := 0
+		identity.OnVerify(w.Service, func() {
+			if begun++; begun == 1 {
+				w.prune(50)
+			}
+		})
+		if v := w.isWhole(); begun != 2 || v.Pruned != 50 {
+			w.t.Errorf("begun %d times: %+v", begun, v)
+		}
+		seq := int64(70)
+		identity.OnVerify(w.Service, func() {
+			w.clock.pass(identity.MinRetention)
+			w.sign(seq)
+			if _, err := w.PruneAudit(ctx, identity.MinRetention); err != nil {
+				w.t.Error(err)
+			}
+			seq += 10
+		})
+		if _, err := w.VerifyAudit(ctx, ""); !errors.Is(err, models.ErrConflict) || seq != 120 {
+			w.t.Errorf("%v, up to %d", err, seq)
+		}
+		begun = 0
+		identity.OnVerify(w.Service, func() {
+			begun++
+			w.do(`DELETE FROM events WHERE seq = (SELECT max(seq) - 1 FROM events)`)
+		})
+		var broken *identity.BrokenTrail
+		if _, err := w.VerifyAudit(ctx, ""); !errors.As(err, &broken) || begun != 1 {
+			w.t.Errorf("begun %d times: %v", begun, err)
+		}
+	})
+}
+
 // It is killed between two batches: the trail is whole and shows nothing of
 // what is still there, and the next time the rest goes.
 func TestPruningIsKilledBetweenBatches(t *testing.T) {

@@ -75,6 +75,9 @@ type Service struct {
 	ways       ways
 	// signed is the event of the last checkpoint that this process has seen.
 	signed atomic.Int64
+	// onVerify, if set, is called when verifying knows where the trail begins and
+	// has not walked it yet: in a test something else happens then.
+	onVerify func()
 }
 
 // cacheSize bounds the sessions and assertions kept in memory.
