@@ -22,8 +22,8 @@ const maxUpload = 1 << 20
 
 var errNoFile = models.NewError(models.KindInvalid, "no_file", "Choose an image.")
 
-// formOrFile is [Server.form] that takes a form of several parts, too. Its file
-// stands in the field "value" then, as base64.
+// formOrFile is [Server.form] that takes a form of several parts, too, of which
+// one is a file. It stands in the field "value" then, as base64.
 func (s *Server) formOrFile(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -44,12 +44,9 @@ func (s *Server) formOrFile(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// uploaded is the file of the form, empty where there is none.
+// uploaded is the file of the form, empty where none was chosen.
 func uploaded(r *http.Request) ([]byte, error) {
 	file, _, err := r.FormFile("file")
-	if errors.Is(err, http.ErrMissingFile) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}
