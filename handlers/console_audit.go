@@ -59,6 +59,7 @@ func (s *Server) wrongFilter(c echo.Context, wrong views.Wrong) error {
 var eventNames = []string{
 	"signin.*", "signin.finish", "signout.finish", "session.*", "session.revoke", "session.confirm",
 	"user.*", "user.add", "user.set_role", "user.disable", "user.enable", "user.delete", "user.link", "user.merge", "user.export",
+	"policy.*", "policy.grant", "policy.revoke",
 	"mfa.*", "mfa.enrol", "mfa.remove", "mfa.reset", "identity.*", "setup.*", "audit.*", "dagster.*",
 }
 
