@@ -21,11 +21,7 @@ func (s *Service) MakeAPIToken(ctx context.Context, p *models.Principal, name st
 	if err := s.mayHoldToken(ctx, p); err != nil {
 		return models.APIToken{}, "", err
 	}
-	until := s.Now().Add(apiTokenFor)
-	if p.ExpiresAt.Before(until) {
-		until = p.ExpiresAt
-	}
-	token, text := models.NewAPIToken(p, name, s.Now(), until)
+	token, text := models.NewAPIToken(p, name, s.Now(), s.Now().Add(apiTokenFor))
 	err := s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
 		if err := stillIn(tx, p.SessionID); err != nil {
 			return models.Event{}, err
