@@ -218,7 +218,7 @@ func (m *menuWorld) keyboard(t *testing.T) {
 				page.Press(step.key)
 				evaluates(t, page, focused, step.to)
 			}
-			page.Screenshot(fmt.Sprintf("menu-%s-%s", strings.ReplaceAll(t.Name(), "/", "-"), at))
+			page.Screenshot(map[string]string{"day": "menu", "night": "menu-dark"}[at])
 			page.Press(kb.Escape)
 			evaluates(t, page, isOpen, `[false,"false"]`)
 			evaluates(t, page, `document.activeElement === document.querySelector("#dagpass button")`, "true")

@@ -84,19 +84,20 @@ func (p *person) using(s *server) *person { p.use(s); return p }
 
 // from says that the person is elsewhere: what a trusted proxy tells.
 func (p *person) from(address string) *person {
-	p.http.Transport = elsewhere{p.http.Transport, address}
+	p.http.Transport = telling{p.http.Transport, "X-Forwarded-For", address}
 	return p
 }
 
-type elsewhere struct {
+// telling says something in a header of each request.
+type telling struct {
 	http.RoundTripper
-	address string
+	header, value string
 }
 
-func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t telling) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.Header.Set("X-Forwarded-For", e.address)
-	return e.RoundTripper.RoundTrip(r)
+	r.Header.Set(t.header, t.value)
+	return t.RoundTripper.RoundTrip(r)
 }
 
 // form sends a form and gives the answer itself, wherever it leads.

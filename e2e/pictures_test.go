@@ -6,36 +6,74 @@ import (
 	"github.com/dagpass/dagpass/e2e/parts"
 )
 
-// pictures leaves in e2e/out what people see, by day and by night. That the
-// pages show is tested; how they look is for somebody to look at.
+// A picture is of a page, as somebody sees it by day and by night. Whoever wants
+// one more adds a line here and names it in a document; `task screenshots` then
+// takes it. Other journeys take those of what only they get to see.
+type picture struct {
+	name, who, path string
+	// see is a text that the page has when all of it is there.
+	see string
+	// on is JavaScript that leads from there to the page of the picture.
+	on string
+}
+
+var ofCompany = []picture{
+	{"login", "", "/auth/login", "Sign in", ""},
+	{"dagster", "grace.hopper", "/runs", "counting", ""},
+	{"dagster-viewer", "mary.jackson", "/assets/campaigns", "Materialize", ""},
+	{"account", "alan.turing", "/auth/account", "alan.turing@example.com", ""},
+	{"console-overview", "ada.lovelace", "/auth/admin", "Sign-ins per hour", ""},
+	{"console-people", "ada.lovelace", "/auth/admin/people", "Grace Hopper", ""},
+	{"console-person", "ada.lovelace", "/auth/admin/people", "Grace Hopper", `person("Alan Turing")`},
+	{"console-sessions", "ada.lovelace", "/auth/admin/sessions", "Firefox on Linux", ""},
+	{"console-access", "ada.lovelace", "/auth/admin/access?permission=wipe_assets&location=marketing", "Alan Turing", ""},
+	{"console-dry-run", "ada.lovelace", "/auth/admin/access", "Grace Hopper", `grant("analytics", "editor", "marketing*")`},
+	{"console-providers", "ada.lovelace", "/auth/admin/providers", "Acme", ""},
+	{"console-settings", "ada.lovelace", "/auth/admin/settings", "Settings", ""},
+	{"audit", "ada.lovelace", "/auth/admin/audit", "Audit", ""},
+	{"audit-review", "ada.lovelace", "/auth/admin/audit/review", "Mary Jackson", ""},
+	{"audit-failures", "ada.lovelace", "/auth/admin/audit/failures", "", ""},
+}
+
+// steps are what a picture's JavaScript may call.
+const steps = `
+const person = (name) => [...document.querySelectorAll("table.list a")].find((a) => a.innerText === name).click();
+const grant = (group, role, locations) => {
+	const form = document.querySelector('form[action$="/access/grants/preview"]:has([name=group])');
+	form.closest("details")?.setAttribute("open", "");
+	form.elements.slot.value = "certified";
+	form.elements.group.value = group;
+	form.elements.role.value = role;
+	form.elements.locations.value = locations;
+	form.requestSubmit();
+};`
+
+// pictures leaves in e2e/out what people see. That the pages show is tested; how
+// they look is for somebody to look at.
 func pictures(t *testing.T, w *world) {
-	s := w.serve(t, w.settings(t, w.dagster.URL).with(settings{"OIDC_CERTIFIED_ALLOWED_EMAILS": "nobody@example.com"}))
-	signedIn(t, s, "keycloak", parts.Editor).launch(t)
-	for _, at := range []string{"day", "night"} {
-		t.Run(at, func(t *testing.T) {
-			page := w.chromium.Person(t)
-			if at == "night" {
-				page.Dark()
+	c := w.company(t)
+	pages := map[string]*parts.Page{"": w.chromium.Person(t), "ada.lovelace": c.admin}
+	pages[""].Still()
+	for _, one := range ofCompany {
+		t.Run(one.name, func(t *testing.T) {
+			if pages[one.who] == nil {
+				pages[one.who] = c.signIn(t, one.who, "/auth/account")
 			}
-			page.Open(s.URL + "/overview")
-			page.SeeText("Sign in")
-			page.Screenshot("login-" + at)
-
-			page.Click(`a[href*="/auth/start/certified"]`)
-			atOIDCProvider(page, parts.Viewer)
-			page.SeeText("Not allowed")
-			page.Screenshot("refused-" + at)
-
-			page.Open(s.URL + "/runs")
-			page.Click(`a[href*="/auth/start/keycloak"]`)
-			atKeycloak(page, parts.Editor)
-			page.AwaitLocation(s.URL + "/runs")
-			page.SeeText("counting")
-			page.Screenshot("dagster-" + at)
-
-			page.Open(s.URL + "/auth/account")
-			page.SeeText("edda@example.com")
-			page.Screenshot("account-" + at)
+			one.take(c, pages[one.who].For(t))
 		})
 	}
+}
+
+func (one picture) take(c *company, page *parts.Page) {
+	page.Open(c.URL + one.path)
+	page.SeeText(one.see)
+	if one.on != "" {
+		page.Evaluate("(() => { window.former = true;" + steps + one.on + "})()")
+		page.Await("the next page", `!window.former && document.readyState === "complete"`)
+	}
+	page.Evaluate(`document.fonts.ready.then(() => new Promise(requestAnimationFrame)).then(() => 1)`)
+	page.Screenshot(one.name)
+	page.Dark()
+	page.Screenshot(one.name + "-dark")
+	page.Light()
 }

@@ -58,6 +58,7 @@ func TestEndToEnd(t *testing.T) {
 		{"a directory", directory},
 		{"behind another Dagpass", behind},
 		{"linking", linking},
+		{"the console", theConsole},
 		{"backup and restore", backup},
 		{"wrap", wrap},
 		{"wrap ends as its command does", statuses},

@@ -4,13 +4,20 @@
 const config = JSON.parse(process.argv[2]);
 const { default: Provider } = await import(`${config.modules}/oidc-provider/lib/index.js`);
 
-const groups = { ada: ['dagster-admins'], edda: ['dagster-editors'], vic: ['dagster-viewers'] };
+const groups = {
+  ada: ['dagster-admins'], edda: ['dagster-editors'], vic: ['dagster-viewers'],
+  'ada.lovelace': ['data-platform', 'leads'], 'grace.hopper': ['data-engineering', 'on-call'], 'alan.turing': ['marketing', 'analytics'],
+  'katherine.johnson': ['on-call'], 'mary.jackson': ['analytics'], 'edsger.dijkstra': ['research'],
+};
+
+// "ada.lovelace" is called Ada Lovelace, all others are called as they sign in.
+const name = (id) => (/^[a-z]+\.[a-z]+$/.test(id) ? id.split('.').map((w) => w[0].toUpperCase() + w.slice(1)).join(' ') : id);
 
 const account = (id) => ({
   accountId: id,
   claims: () => ({
     sub: id,
-    name: id,
+    name: name(id),
     email: `${id}@example.com`,
     email_verified: id !== 'uma',
     groups: groups[id] ?? [],

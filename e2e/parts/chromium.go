@@ -226,18 +226,6 @@ func (p *Page) emulate() {
 	command(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
 }
 
-// Telephone makes the window as narrow as one held upright.
-func (p *Page) Telephone() {
-	p.t.Helper()
-	p.do("narrow the window", chromedp.EmulateViewport(390, 844))
-}
-
-// Desk makes the window as wide as it was.
-func (p *Page) Desk() {
-	p.t.Helper()
-	p.do("widen the window", chromedp.EmulateViewport(1280, 800))
-}
-
 // An Authenticator makes passkeys and proves them: a telephone that always says
 // yes. It belongs to one page.
 type Authenticator struct {

@@ -21,6 +21,18 @@ func (p *Page) Size(width, height int64) {
 	p.do("another size", chromedp.EmulateViewport(width, height))
 }
 
+// Telephone makes the window as narrow as one held upright.
+func (p *Page) Telephone() {
+	p.t.Helper()
+	p.Size(390, 844)
+}
+
+// Desk makes the window as wide as it was.
+func (p *Page) Desk() {
+	p.t.Helper()
+	p.Size(1280, 800)
+}
+
 // Hover moves the mouse over the first element that a CSS selector finds.
 func (p *Page) Hover(selector string) {
 	p.t.Helper()

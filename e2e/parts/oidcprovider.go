@@ -10,7 +10,7 @@ import (
 // OIDCProvider is npm's oidc-provider, a certified OpenID provider. Its login
 // page takes any name as an account with the address NAME@example.com; "ada",
 // "edda" and "vic" have the same groups as in Keycloak, "uma" has no verified
-// address there either.
+// address there either; "ada.lovelace" is called Ada Lovelace.
 type OIDCProvider struct {
 	*Process
 	Issuer, ClientID, ClientSecret string
