@@ -51,6 +51,9 @@ func (s *Service) OpenTail(ctx context.Context, f models.Filter) (Tail, error) {
 	if err := s.mayAudit(ctx); err != nil {
 		return Tail{}, err
 	}
+	if err := s.looked(ctx, "tail", f); err != nil { // first, so that it is no news to the page
+		return Tail{}, err
+	}
 	head, err := s.Store.Head(ctx)
 	if err != nil {
 		return Tail{}, ErrNotNow.Because(err)
@@ -59,7 +62,7 @@ func (s *Service) OpenTail(ctx context.Context, f models.Filter) (Tail, error) {
 	if err != nil {
 		return Tail{}, ErrNotNow.Because(err)
 	}
-	token, err := s.holdTail(ctx, tailToken{Filter: f, From: head.Seq})
+	token, err := s.holdTail(ctx, tailToken{Filter: f, From: head.Seq, Told: s.Now().UTC()})
 	return Tail{Records: found.Records, Last: head.Seq, Token: token}, err
 }
 

@@ -125,8 +125,8 @@ func manyJudged(t *testing.T, s *store.Store, n int) {
 	}
 	for _, do := range []string{
 		`INSERT INTO events (seq, previous, hash, body, time, event, outcome, actor_id, request_id) ` + numbers + `
-		SELECT i, '', '', '{"reason":"r' || i % 1000 || '","client_ip":"192.0.2.' || i % 1000 || '","provider":"p' || i % 1000 || '","permission":"p' || i % 1000 || '"}',
-		` + at + `, 'noun' || i % 997 || '.verb' || i % 997, CASE WHEN i % 7 = 0 THEN 'refused' ELSE 'ok' END, '', '' FROM n`,
+		SELECT i, '', '', '{"reason":"r' || (i % 1000) || '","client_ip":"192.0.2.' || (i % 1000) || '","provider":"p' || (i % 1000) || '","permission":"p' || (i % 1000) || '"}',
+		` + at + `, 'noun' || (i % 997) || '.verb' || (i % 997), CASE WHEN i % 7 = 0 THEN 'refused' ELSE 'ok' END, '', '' FROM n`,
 		"UPDATE chain_heads SET seq = ?",
 	} {
 		if err := s.Writer().Exec(do, n).Error; err != nil {
