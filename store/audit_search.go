@@ -39,15 +39,17 @@ func terms(db *gorm.DB, f models.Filter, p Page) (all []term) {
 	} else {
 		noun = ""
 	}
-	reason, provider, from := spoken(db, "reason"), spoken(db, "provider"), spoken(db, "client_ip")
+	reason, reasoned := spoken(db, "reason")
+	provider, provided := spoken(db, "provider")
+	from, located := spoken(db, "client_ip")
 	for _, t := range []struct{ name, column, known, value string }{
 		{person, "actor_id", "", f.Person},
 		{"run_id", "run_id", "run_id <> ''", f.Run},
 		{"request_id", "request_id", "", f.Request},
 		{target, "target_id", "target_id <> ''", f.Target},
-		{address, from, from + " IS NOT NULL", f.Address},
-		{"reason", reason, reason + " IS NOT NULL", f.Reason},
-		{"provider", provider, provider + " IS NOT NULL", f.Provider},
+		{address, from, located, f.Address},
+		{"reason", reason, reasoned, f.Reason},
+		{"provider", provider, provided, f.Provider},
 		{"location", "location", "location <> ''", f.Location},
 		{"event", "event", "", f.Event},
 		{"noun", "noun", "", noun},

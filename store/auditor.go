@@ -14,17 +14,20 @@ import (
 
 // says is the condition that the body of an event says something.
 func says(db *gorm.DB, name string) string {
-	said := spoken(db, name)
-	return said + " = ? AND " + said + " IS NOT NULL"
+	said, known := spoken(db, name)
+	return said + " = ? AND " + known
 }
 
-// spoken is what the body of an event says, in the words of the index for it
-// (migration 10). The name is one of ours, never a client's.
-func spoken(db *gorm.DB, name string) string {
+// spoken is what the body of an event says, and that it says something, in the
+// words of the index for it (migration 10). The name is one of ours, never a
+// client's.
+func spoken(db *gorm.DB, name string) (said, known string) {
 	if db.Name() != "sqlite" {
-		return `(substring(body FROM '"` + name + `":"([^"\\]{0,100})"'))`
+		known = `split_part(body, '"` + name + `":"', 2)`
+		return `(left(split_part(` + known + `, '"', 1), 100))`, known + " <> ''"
 	}
-	return "json_extract(body, '$." + name + "')"
+	said = "json_extract(body, '$." + name + "')"
+	return said, said + " IS NOT NULL"
 }
 
 // Kind is one kind of events: those called so, or those that took a permission.

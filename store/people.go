@@ -176,7 +176,7 @@ func (f PeopleFilter) least() int64 {
 // fewUpTo is how many rows a condition chooses at most for which they are read
 // and sorted. For one that chooses more, the order's index is read until the page
 // is full. Neither database knows which of both it is: a text may be anywhere.
-const fewUpTo = 5000
+const fewUpTo = 2000
 
 // fewOf are the ids that one condition of a filter chooses, if there is one that
 // chooses few; else nil. A text comes last: everybody is looked at for it.
@@ -336,7 +336,7 @@ func open(db *gorm.DB, now time.Time, idle time.Duration) *gorm.DB {
 }
 
 // sessionsAtMost is how many sessions one search looks at.
-const sessionsAtMost = 5000
+const sessionsAtMost = 2000
 
 // OpenSessionsBy lists sessions that are open at now, the newest first, from
 // behind the cursor, limit at most, with whose they are by their ids, and tells

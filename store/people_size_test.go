@@ -64,7 +64,7 @@ var crowdFilters = []struct {
 // Whether what a filter chooses is few or many, all of it is listed, once and in
 // order, and counted: exactly, or as more than so many.
 func TestPeopleOfACrowd(t *testing.T) {
-	const n = 8000
+	const n = 6000
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		crowd(t, s, n)
 		for _, c := range crowdFilters {
