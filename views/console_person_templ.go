@@ -1332,7 +1332,7 @@ func personActions(p ConsolePerson) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = danger(p, "delete", "Delete this account", "The account, its ways in, sessions and second factors are gone for good. What is in the audit trail stays. Who may still sign in at a provider comes back as a new account: disable it instead to keep them out.", p.yes("Yes, delete it for good.")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = danger(p, "delete", "Delete this account", "The account, its ways in, sessions and second factors are gone for good. What is in the audit trail stays; if it has pseudonyms, theirs leads to nobody any more. Who may still sign in at a provider comes back as a new account: disable it instead to keep them out.", p.yes("Yes, delete it for good.")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
