@@ -34,7 +34,7 @@ func (s *Server) overview(c echo.Context) error {
 
 // warnings are what an admin should hear of how this installation is set up.
 func (s *Server) warnings() (all []string) {
-	for _, warning := range s.Warnings {
+	for _, warning := range s.Warnings() {
 		all = append(all, strings.ToUpper(warning[:1])+warning[1:]+".")
 	}
 	if s.Identity.Rules().MFA == identity.MFAOff {

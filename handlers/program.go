@@ -30,7 +30,7 @@ func (s *Server) aroundForAPI() api.Around {
 	around := s.Around()
 	return api.Around{
 		DagsterReachable: around.Dagster.Reachable, DagsterVersion: around.Dagster.Version,
-		Unclassified: around.Unclassified, Warnings: s.Warnings, Providers: around.Providers,
+		Unclassified: around.Unclassified, Warnings: s.Warnings(), Providers: around.Providers,
 	}
 }
 

@@ -36,8 +36,8 @@ type Config struct {
 	MetricsToken models.Secret
 	Version      string
 	// Warnings are what an admin should hear of the configuration, as a log has
-	// it: without a capital and a full stop.
-	Warnings []string
+	// it: without a capital and a full stop. Nil is none.
+	Warnings func() []string
 	// Demo marks the pages of a demonstration.
 	Demo bool
 	Now  func() time.Time
@@ -68,6 +68,9 @@ type Server struct {
 // New puts the routes together.
 func New(c Config) *Server {
 	s := &Server{Config: c, site: c.Pages.Site, echo: echo.New()}
+	if s.Warnings == nil {
+		s.Warnings = func() []string { return nil }
+	}
 	s.Pages.Brand = func() models.Brand { return s.Identity.Rules().Brand }
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.Pre(s.request, s.recover, s.path, s.host) // in this order: each relies on the one before

@@ -141,7 +141,7 @@ func (a *app) wire(ctx context.Context, keys *identity.Keyring) (err error) {
 	a.server = handlers.New(handlers.Config{
 		Identity: a.identity, Pages: pages, Proxy: door, CleanPath: dagster.CleanPath,
 		Ready: a.store.Ready, Around: a.lookout.around, Locations: a.locations(door), Trusted: a.cfg.trusted,
-		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Warnings: a.cfg.openProviders(), Demo: a.cfg.Demo, Now: now, Log: a.log,
+		Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Version: version, Warnings: func() []string { return a.cfg.openProviders(a.identity.Rules().Gates) }, Demo: a.cfg.Demo, Now: now, Log: a.log,
 	})
 	return nil
 }

@@ -233,13 +233,13 @@ func (c *Config) warnings() []string {
 	if !c.Enforce {
 		all = append(all, "monitor mode (DAGPASS_ENFORCE=false): what a role forbids is recorded and done all the same")
 	}
-	return append(all, c.openProviders()...)
+	return append(all, c.openProviders(c.rules().Gates)...)
 }
 
-// openProviders warns of providers that let in anybody.
-func (c *Config) openProviders() (all []string) {
+// openProviders warns of providers that let in anybody, by the lists in force.
+func (c *Config) openProviders(gates map[string]policy.Gate) (all []string) {
 	for _, p := range c.providers() {
-		if p.openToAll() {
+		if p.gate = gates[p.slot]; p.openToAll() {
 			all = append(all, "the provider "+p.slot+" lets in anybody in the world with an account there, for its list says *")
 		}
 	}
