@@ -58,6 +58,7 @@ func TestEndToEnd(t *testing.T) {
 		{"a directory", directory},
 		{"behind another Dagpass", behind},
 		{"linking", linking},
+		{"test sign-ins", trials},
 		{"an auditor", anAuditor},
 		{"the console", theConsole},
 		{"backup and restore", backup},
