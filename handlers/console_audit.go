@@ -60,7 +60,7 @@ var eventNames = []string{
 	"signin.*", "signin.finish", "signout.finish", "session.*", "session.revoke", "session.confirm",
 	"user.*", "user.add", "user.set_role", "user.disable", "user.enable", "user.delete", "user.link", "user.merge", "user.export",
 	"policy.*", "policy.grant", "policy.revoke",
-	"mfa.*", "mfa.enrol", "mfa.remove", "mfa.reset", "identity.*", "setup.*", "audit.*", "dagster.*",
+	"mfa.*", "mfa.enrol", "mfa.remove", "mfa.reset", "identity.*", "provider.test", "setup.*", "audit.*", "dagster.*",
 }
 
 func auditQuery(c echo.Context) views.ConsoleAuditFilter {
