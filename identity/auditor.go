@@ -39,7 +39,6 @@ var privileged = []PrivilegedKind{
 	{Event: "audit.export", Why: "The trail left the house."},
 	{Event: "audit.review", Why: "The list of who has what left the house."},
 	{Event: "audit.prune", Why: "Old events were removed."},
-	{Event: "audit.erase", Why: "Somebody was made unknown in the trail."},
 	{Permission: policy.DeletePipelineRun, Why: "A run and what it left behind are gone."},
 	{Permission: policy.WipeAssets, Why: "What is known of an asset is gone."},
 	{Permission: policy.ReportRunlessAssetEvents, Why: "Something was said of an asset that no run did."},

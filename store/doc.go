@@ -6,6 +6,8 @@
 //
 // Reads hang on the [Store], writes on a [Tx], and only [Store.Change] hands
 // one out: it commits together with an event of the audit trail or not at all.
+// Where people are taken out of events (Store.Pseudonyms), that is done in front of
+// the one place that appends.
 // The exceptions, each for one purpose, are [Store.Record] (a refusal, nothing
 // else changes), [Store.SpendState] (single use of a sign-in's state),
 // [Store.TouchSession] (activity), [Store.RehashPassword] (a better hash of the
