@@ -608,3 +608,27 @@ func laterAdmin(t *testing.T) (*site, *browser, func(time.Duration)) {
 	b.signInAs("root")
 	return s, b, func(d time.Duration) { ahead.Add(int64(d)) }
 }
+
+// An auditor's token reads what is for auditors, and changes nothing.
+func TestTokenOfAnAuditor(t *testing.T) {
+	b, _ := newSite(t).auditor()
+	p := b.program()
+	for _, o := range operations {
+		a := p.ask(o.method, strings.NewReplacer("{somebody}", models.NewID(), "{session}", models.NewID(), "{grant}", "a0000000").Replace(o.target), o.body)
+		theirs := o.id == "whoAmI" || slices.Contains(p.tags(o.id), "audit")
+		if want := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[theirs]; a.StatusCode != want {
+			t.Errorf("%s: %d %s", o.id, a.StatusCode, a.body)
+		}
+	}
+}
+
+func (p *program) tags(id string) []string {
+	for _, item := range p.doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			if op.OperationID == id {
+				return op.Tags
+			}
+		}
+	}
+	return nil
+}

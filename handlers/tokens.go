@@ -14,7 +14,7 @@ import (
 // fillTokens lists the tokens for the API, to whoever the API has an answer for.
 func (s *Server) fillTokens(c echo.Context, v *views.Account) error {
 	ctx, p := c.Request().Context(), principal(c)
-	if !s.Identity.MayHoldAPIToken(ctx) {
+	if !s.Identity.MayAudit(ctx) {
 		return nil
 	}
 	tokens, err := s.Identity.APITokens(ctx, p)
@@ -36,7 +36,7 @@ var errTokenName = models.NewError(models.KindInvalid, "bad_name", "Say in up to
 // stands in no address and is not shown again.
 func (s *Server) makeToken(c echo.Context) error {
 	ctx := c.Request().Context()
-	if !s.Identity.MayHoldAPIToken(ctx) {
+	if !s.Identity.MayAudit(ctx) {
 		return identity.ErrNotAdmin
 	}
 	name := strings.TrimSpace(plain(field(c, "name")))

@@ -50,9 +50,6 @@ func (s *Service) APITokens(ctx context.Context, p *models.Principal) ([]models.
 	return all, nil
 }
 
-// MayHoldAPIToken tells whether the API has an answer for whoever asks.
-func (s *Service) MayHoldAPIToken(ctx context.Context) bool { return s.mayAudit(ctx) == nil }
-
 // RevokeAPIToken ends one of the person's own tokens. It takes no proof: whoever
 // fears for a token must be able to end it at once.
 func (s *Service) RevokeAPIToken(ctx context.Context, p *models.Principal, id string) error {

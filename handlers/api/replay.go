@@ -56,15 +56,25 @@ func fingerprint(c echo.Context) string {
 // was done, so the key stays under way.
 func (a *API) record(c echo.Context, next echo.HandlerFunc, begun *identity.Replay) error {
 	held := &held{ResponseWriter: c.Response().Writer}
-	c.Response().Writer = held
-	err := next(c)
-	c.Response().Writer = held.ResponseWriter
-	if err != nil {
+	if err := held.hold(c, next); err != nil {
 		return err
 	}
 	a.keep(context.WithoutCancel(c.Request().Context()), begun, held)
 	held.send()
 	return nil
+}
+
+// hold has an answer written here. One that breaks off was never sent, so another
+// can be.
+func (h *held) hold(c echo.Context, next echo.HandlerFunc) (err error) {
+	w, whole := c.Response(), false
+	w.Writer = h
+	defer func() {
+		w.Writer, w.Committed = h.ResponseWriter, whole
+	}()
+	err = next(c)
+	whole = err == nil
+	return err
 }
 
 func (a *API) keep(ctx context.Context, begun *identity.Replay, said *held) {
