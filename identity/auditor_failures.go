@@ -53,8 +53,12 @@ const (
 
 // verifications are the events in which somebody proves who they are.
 var verifications = []store.Kind{
-	{Event: "signin.begin", Failed: true}, {Event: "signin.finish", Failed: true}, {Event: "session.confirm", Failed: true},
-	{Event: "user.change_password", Failed: true}, {Event: "mfa.enrol", Failed: true}, {Event: "mfa.remove", Failed: true},
+	{Event: "signin.begin", Failed: true},
+	{Event: "signin.finish", Failed: true},
+	{Event: "session.confirm", Failed: true},
+	{Event: "user.change_password", Failed: true},
+	{Event: "mfa.enrol", Failed: true},
+	{Event: "mfa.remove", Failed: true},
 	{Event: "mfa.recovery_codes", Failed: true},
 }
 
