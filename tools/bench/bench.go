@@ -19,6 +19,7 @@ type bench struct {
 	closers []func() error
 	trials  []*trial
 	streams []*listening
+	shown   []*shown
 }
 
 func newBench(o options) (*bench, error) {
@@ -41,8 +42,10 @@ func (b *bench) measureAll(ctx context.Context) error {
 	if err := b.build(ctx, "dagpass"); err != nil {
 		return err
 	}
-	if err := b.buildUnread(ctx); err != nil {
-		return err
+	if b.only == "" || b.only == "reading" {
+		if err := b.buildUnread(ctx); err != nil {
+			return err
+		}
 	}
 	b.machine = describe(ctx, b.root)
 	fmt.Fprintln(os.Stderr, "load average:", b.machine.load)

@@ -6,6 +6,7 @@
 //	reading     wrk ─▶ dagpass | unread, the same without reading ─▶ upstream
 //	trimming    wrk as admin | viewer | editor ─▶ dagpass ─▶ upstream (1 MB answers)
 //	launching   wrk ─▶ dagpass ─▶ upstream, which is asked about the run | was asked before
+//	console     a browser as admin ─▶ dagpass ─▶ SQLite | PostgreSQL with 100,000 people
 //	socket      a client ◀─ direct | plain | nginx | dagpass ◀─ upstream (1,000 messages/s)
 //
 // In each section, processes have just started, and only the one that is measured
@@ -41,6 +42,14 @@ type options struct {
 	only     string
 	rounds   int
 	duration time.Duration
+	// cache is where large databases are kept for the next time, and share the part
+	// of their size that is wanted.
+	cache string
+	share float64
+	// times is how often each page of the console is asked for.
+	times int
+	// on names a database, if the console shall not be measured on both.
+	on string
 	// log is where access logs are written.
 	log string
 	// as and upstream make this process a part of the benchmark.
@@ -51,15 +60,19 @@ func main() {
 	var o options
 	flag.StringVar(&o.root, "root", "../..", "the checkout")
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "where the report goes, from the root; - for standard output")
-	flag.StringVar(&o.only, "only", "", "measure one section and print it: few, many, reading, trimming, launching or socket")
+	flag.StringVar(&o.only, "only", "", "measure one section and print it: few, many, reading, trimming, launching, socket or console, which alone goes into the report")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each contender is measured")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "how long a measurement takes")
+	flag.StringVar(&o.cache, "cache", "/var/tmp/dagpass-bench", "where the databases of the console are kept for the next time; they take 20 GB")
+	flag.Float64Var(&o.share, "share", 1, "how much of them: 0.01 is a quick try")
+	flag.IntVar(&o.times, "times", 50, "how often each page of the console is asked for")
+	flag.StringVar(&o.on, "on", "", "measure the console on one database and print it: sqlite or postgres")
 	flag.StringVar(&o.log, "log", "/dev/null", "where access logs are written; the default leaves the disk out of the figures")
 	flag.StringVar(&o.as, "as", "", "be a part of the benchmark: upstream, plain or tuned")
 	flag.StringVar(&o.listen, "listen", "", "for -as: the address to listen on")
 	flag.StringVar(&o.upstream, "upstream", "", "for -as plain and tuned: where to pass requests on to")
 	flag.Parse()
-	if o.only != "" {
+	if o.only != "" && o.only != "console" || o.share != 1 || o.on != "" {
 		o.out = "-"
 	}
 	do := run

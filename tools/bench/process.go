@@ -23,13 +23,19 @@ func (p *process) url() string { return "http://" + p.address }
 // start runs a program that will listen on p.address, its output into a file,
 // and waits until it answers.
 func (b *bench) start(ctx context.Context, p *process, env []string, file, program string, args ...string) error {
+	p.cmd = exec.CommandContext(ctx, program, args...)
+	p.cmd.Dir, p.cmd.Env = b.dir, append(os.Environ(), env...)
+	return b.launch(ctx, p, file)
+}
+
+// launch starts p.cmd, as start does.
+func (b *bench) launch(ctx context.Context, p *process, file string) error {
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	p.cmd = exec.CommandContext(ctx, program, args...)
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = b.dir, append(os.Environ(), env...), out, out
+	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 5 * time.Second
 	if err := p.cmd.Start(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,8 @@ type report struct {
 	// Tables are by section.
 	Tables  map[string][]table
 	Streams []streamRow
+	// Console has what was measured of the console on each database.
+	Console []consoleTable
 }
 
 type table struct {
@@ -48,15 +51,56 @@ func (b *bench) write() error {
 			r.Goals = append(r.Goals, t.goals(t)...)
 		}
 	}
-	var text strings.Builder
-	if err := template.Must(template.New("report").Parse(reportText)).Execute(&text, r); err != nil {
+	r.Console = b.consoleTables()
+	return b.publish(r)
+}
+
+// publish writes the report; where the console alone was measured, its section in
+// the report that is there.
+func (b *bench) publish(r report) error {
+	templates := template.Must(template.New("report").Parse(reportText))
+	var whole, console strings.Builder
+	if err := errors.Join(templates.Execute(&whole, r), templates.ExecuteTemplate(&console, "console", r)); err != nil {
 		return err
 	}
-	if b.out == "-" {
-		fmt.Print(text.String())
+	file := filepath.Join(b.root, b.out)
+	switch {
+	case b.out == "-" && b.only == "console":
+		fmt.Print(console.String())
 		return nil
+	case b.out == "-":
+		fmt.Print(whole.String())
+		return nil
+	case b.only == "":
+		return os.WriteFile(file, []byte(whole.String()), 0o644)
 	}
-	return os.WriteFile(filepath.Join(b.root, b.out), []byte(text.String()), 0o644)
+	former, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	text, err := withConsole(string(former), console.String())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(text), 0o644)
+}
+
+// These stand around the section about the console, which is measured by itself
+// more often than all else.
+const (
+	consoleBegins = "<!-- console -->"
+	consoleEnds   = "<!-- /console -->"
+)
+
+// withConsole puts a section about the console in the place of the one that is
+// there.
+func withConsole(report, console string) (string, error) {
+	before, rest, begins := strings.Cut(report, consoleBegins)
+	_, after, ends := strings.Cut(rest, consoleEnds)
+	if !begins || !ends {
+		return "", errors.New("the report has no section about the console; measure everything once")
+	}
+	return before + strings.TrimSpace(console) + after, nil
 }
 
 func yes(b bool) string {

@@ -32,6 +32,7 @@ var sections = []section{
 	{"trimming", []string{"dagpass"}, (*bench).trimming},
 	{"launching", []string{"dagpass"}, (*bench).launching},
 	{"socket", []string{"plain", "nginx", "dagpass"}, (*bench).socket},
+	{"console", nil, (*bench).console},
 }
 
 // lineUp starts everything.
