@@ -281,3 +281,18 @@ func TestGrantsAreShownAsTheyAre(t *testing.T) {
 }
 
 func first(s string) string { return s[:min(1, len(s))] }
+
+// A person's page tells what their rules come to at each code location.
+func TestPersonAtLocations(t *testing.T) {
+	c := ruled(t, rules)
+	ada := c.browser()
+	ada.signIn()
+	found, err := c.svc.Users(models.WithOperator(context.Background()), "ada@example.com")
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	page := c.at.open("/auth/admin/people/" + found[0].ID)
+	if chips := page.find(".way > ul .chip").Map(func(_ int, s *goquery.Selection) string { return s.Text() }); !slices.Equal(chips, []string{"editor at marketing"}) {
+		t.Errorf("%q", chips)
+	}
+}

@@ -53,7 +53,9 @@ func (s *Server) consolePerson(c echo.Context, p identity.PersonPage) views.Cons
 		v.DisabledAt = *p.User.DisabledAt
 	}
 	for _, way := range p.Ways {
-		v.Ways = append(v.Ways, s.consoleWay(way))
+		shown := s.consoleWay(way)
+		shown.At = s.moreAt(c, way.Access)
+		v.Ways = append(v.Ways, shown)
 	}
 	for _, session := range p.Sessions {
 		v.Sessions = append(v.Sessions, s.consoleSession(c, session, p.User))
@@ -76,6 +78,20 @@ func (s *Server) consoleWay(w identity.PersonWay) views.ConsoleWay {
 		v.Rules = append(v.Rules, consoleRule(rule))
 	}
 	return v
+}
+
+// moreAt lists the code locations at which somebody has another role than in the
+// whole deployment. Dagster is asked only if there can be any.
+func (s *Server) moreAt(c echo.Context, a policy.Access) (at []string) {
+	if len(a.Scopes) == 0 {
+		return nil
+	}
+	for _, location := range s.locations(c) {
+		if role := a.RoleAt(location); role != a.Role && role != policy.None {
+			at = append(at, string(role)+" at "+location)
+		}
+	}
+	return at
 }
 
 // closed says in words why a way in is shut.

@@ -149,6 +149,7 @@ type ConsoleWay struct {
 	Open     bool      // they may enter by it now
 	Reason   string    // a sentence why they may not; "" where they may
 	Role     string    // what it comes to in the whole deployment; "" for no whole role
+	At       []string  // what it comes to at code locations of Dagster's, where that is more, such as "editor at sales"
 	Rules    []ConsoleRule
 }
 

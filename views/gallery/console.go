@@ -127,7 +127,7 @@ func consolePersons() []Page {
 		Console: hostileConsole(), ID: Markup, Name: Markup, Email: Markup, Username: Markup, Self: true, Version: Markup, Role: Markup, Roles: []string{Markup, "viewer"},
 		Ways: []views.ConsoleWay{{
 			ID: Markup, Provider: Markup, Type: Markup, Who: Markup, Subject: Markup, Groups: []string{Markup}, Reason: Markup, Role: Markup,
-			Rules: []views.ConsoleRule{{Name: Markup, Text: Markup, Role: Markup, Locations: []string{Markup}, Permissions: []string{Markup}}},
+			At: []string{Markup}, Rules: []views.ConsoleRule{{Name: Markup, Text: Markup, Role: Markup, Locations: []string{Markup}, Permissions: []string{Markup}}},
 		}},
 		Sessions: hostileSessions(), Factors: []views.Factor{{ID: Markup, Kind: Markup, Name: Markup}}, Recent: hostileEvents(), Links: []string{Markup},
 		Tried: "disable", Wrong: hostile("role", "confirm", ""),
@@ -143,7 +143,7 @@ func consoleWays() []views.ConsoleWay {
 		{
 			ID: "1", Provider: "Google", Type: "google", Who: "grace@example.com", Subject: "110169484474386276334", Groups: []string{"data-platform", "marketing"},
 			Since: at(-4000 * time.Hour), LastUsed: at(-10 * time.Minute), Open: true, Role: "editor",
-			Rules: []views.ConsoleRule{
+			At: []string{"admin at marketing", "admin at marketing_eu"}, Rules: []views.ConsoleRule{
 				{Name: "The assigned role", Role: "editor", Permissions: permissions()},
 				{Name: "Grant 2 of the policy file", Text: "{domain: example.com, role: viewer}", Role: "viewer", Permissions: permissions()[:2]},
 				{
