@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,6 +84,9 @@ func (b *bench) showAll(ctx context.Context, k *kept, upstream string) error {
 	if err != nil {
 		return err
 	}
+	if err := signed(ctx, k); err != nil {
+		return err
+	}
 	for i := -1; i < b.times; i++ { // the first round warms up
 		for _, page := range s.pages {
 			took, err := ask(ctx, p.url()+page.path, cookie)
@@ -99,6 +103,31 @@ func (b *bench) showAll(ctx context.Context, k *kept, upstream string) error {
 	}
 	s.verified, err = b.verify(ctx, k)
 	return err
+}
+
+// signedUpTo is how many events may be unsigned while pages are measured.
+const signedUpTo = 100_000
+
+// signed waits until the program has walked and signed a trail that it has found,
+// as it does once: until then it is busy with that.
+func signed(ctx context.Context, k *kept) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for told := false; ; {
+		n, err := seed.Unsigned(ctx, k.url)
+		if err != nil || n < signedUpTo {
+			return err
+		}
+		if !told {
+			told = true
+			fmt.Fprintf(os.Stderr, "%s: %s events are signed for the first time, which takes some minutes once\n", k.name, thousands(int(n)))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // startConsole starts Dagpass on a database that is kept, with three ways in.

@@ -81,6 +81,11 @@ func (p *postgres) lastEvent(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
+func (p *postgres) unsigned(ctx context.Context) (n int64, err error) {
+	err = p.conn.QueryRow(ctx, "SELECT seq - coalesce((SELECT max(seq) FROM checkpoints), 0) FROM chain_heads").Scan(&n)
+	return n, err
+}
+
 func (p *postgres) eventBehind(ctx context.Context, seq int64) (body string, err error) {
 	err = p.conn.QueryRow(ctx, "SELECT body FROM events WHERE seq > $1 AND run_id <> '' ORDER BY seq LIMIT 1", seq).Scan(&body)
 	return body, err

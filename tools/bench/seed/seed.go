@@ -74,6 +74,16 @@ func Renew(ctx context.Context, url string, size Size) error {
 	return trail(ctx, s, newCrowd(size, now), since, now, size, false)
 }
 
+// Unsigned is how many events of the trail no checkpoint has signed.
+func Unsigned(ctx context.Context, url string) (int64, error) {
+	s, err := open(ctx, url)
+	if err != nil {
+		return 0, err
+	}
+	defer s.close()
+	return s.unsigned(ctx)
+}
+
 // RunBehind is the first event behind a number of the trail that is of a run.
 func RunBehind(ctx context.Context, url string, seq int64) (e models.Event, err error) {
 	s, err := open(ctx, url)

@@ -20,6 +20,8 @@ type sink interface {
 	head(ctx context.Context) (models.Link, error)
 	setHead(ctx context.Context, last models.Link) error
 	lastEvent(ctx context.Context) (time.Time, error)
+	// unsigned is how many events stand behind the last checkpoint.
+	unsigned(ctx context.Context) (int64, error)
 	// eventBehind is the first event behind a number that is of a run.
 	eventBehind(ctx context.Context, seq int64) (body string, err error)
 	// reopen makes all sessions as if they had been opened lately.

@@ -96,6 +96,11 @@ func (s *sqlite) lastEvent(ctx context.Context) (time.Time, error) {
 	return time.UnixMicro(micros).UTC(), err
 }
 
+func (s *sqlite) unsigned(ctx context.Context) (n int64, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT seq - coalesce((SELECT max(seq) FROM checkpoints), 0) FROM chain_heads").Scan(&n)
+	return n, err
+}
+
 func (s *sqlite) eventBehind(ctx context.Context, seq int64) (body string, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT body FROM events WHERE seq > ? AND run_id <> '' ORDER BY seq LIMIT 1", seq).Scan(&body)
 	return body, err
