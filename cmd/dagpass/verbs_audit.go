@@ -99,6 +99,9 @@ type auditFilter struct {
 	Location string `help:"Only what was done at this code location." placeholder:"NAME"`
 	Run      string `help:"Only events that tell of this run." placeholder:"ID"`
 	Request  string `help:"Only what came of this request." placeholder:"ID"`
+	Reason   string `help:"Only what gives this reason, such as wrong_password." placeholder:"WORD"`
+	Provider string `help:"Only what came by this provider." placeholder:"SLOT"`
+	Address  string `help:"Only what came from this address." placeholder:"IP"`
 	Since    string `help:"Only from then on: a time such as 2026-03-29T08:00:00Z, or how long ago, such as 24h." placeholder:"WHEN"`
 	Until    string `help:"Only before then." placeholder:"WHEN"`
 }
@@ -110,6 +113,7 @@ var eventName = regexp.MustCompile(`^[a-z_]+\.([a-z_]+|\*)$`)
 func (f auditFilter) filter(now time.Time) (chosen models.Filter, err error) {
 	chosen = models.Filter{
 		Person: f.Person, Event: f.Event, Outcome: f.Outcome, Target: f.Target, Location: f.Location, Run: f.Run, Request: f.Request,
+		Reason: f.Reason, Provider: f.Provider, Address: f.Address,
 	}
 	if f.Event != "" && !eventName.MatchString(f.Event) {
 		return chosen, usagef("--event is a name such as user.disable, or user.* for all of a kind")
