@@ -27,10 +27,10 @@ var ofCompany = []picture{
 	{"console-person", "ada.lovelace", "/auth/admin/people", "Grace Hopper", `person("Alan Turing")`},
 	{"console-sessions", "ada.lovelace", "/auth/admin/sessions", "Firefox on Linux", ""},
 	{"console-access", "ada.lovelace", "/auth/admin/access?permission=wipe_assets&location=marketing", "Alan Turing", ""},
-	{"console-dry-run", "ada.lovelace", "/auth/admin/access", "Grace Hopper", `grant("analytics", "editor", "marketing*")`},
+	{"console-dry-run", "ada.lovelace", "/auth/admin/access", "Roles and permissions", `grant("analytics", "editor", "marketing*")`},
 	{"console-providers", "ada.lovelace", "/auth/admin/providers", "Acme", ""},
 	{"console-settings", "ada.lovelace", "/auth/admin/settings", "Settings", ""},
-	{"audit", "ada.lovelace", "/auth/admin/audit", "Audit", ""},
+	{"audit", "ada.lovelace", "/auth/admin/audit?event=dagster.*", "dagster.mutation", ""},
 	{"audit-review", "ada.lovelace", "/auth/admin/audit/review", "Mary Jackson", ""},
 	{"audit-failures", "ada.lovelace", "/auth/admin/audit/failures", "", ""},
 }
@@ -65,6 +65,7 @@ func pictures(t *testing.T, w *world) {
 }
 
 func (one picture) take(c *company, page *parts.Page) {
+	page.Desk()
 	page.Open(c.URL + one.path)
 	page.SeeText(one.see)
 	if one.on != "" {

@@ -3,7 +3,11 @@ package parts
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"time"
 
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
@@ -19,6 +23,29 @@ func (p *Page) Press(keys string) {
 func (p *Page) Size(width, height int64) {
 	p.t.Helper()
 	p.do("another size", chromedp.EmulateViewport(width, height))
+}
+
+// Download clicks what leads to a file, and returns what the file holds.
+func (p *Page) Download(selector string) string {
+	p.t.Helper()
+	folder := p.t.TempDir()
+	command(p, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder,
+		BrowserContextID: chromedp.FromContext(p.ctx).BrowserContextID,
+	})
+	p.Click(selector)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
+		found, _ := filepath.Glob(filepath.Join(folder, "*"))
+		if len(found) == 1 && filepath.Ext(found[0]) != ".crdownload" {
+			text, err := os.ReadFile(found[0])
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return string(text)
+		}
+	}
+	p.t.Fatalf("no file comes of %s", selector)
+	return ""
 }
 
 // Telephone makes the window as narrow as one held upright.
