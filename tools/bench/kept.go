@@ -160,7 +160,7 @@ func (b *bench) onPostgres(ctx context.Context, people, events int) (*kept, erro
 			return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 		}
 	}
-	p := &process{name: "postgres", address: freeAddress()}
+	p := &process{name: "postgres", address: freeAddress(), end: syscall.SIGINT} // which does not wait for clients
 	host, port, err := net.SplitHostPort(p.address)
 	if err != nil {
 		return nil, err
@@ -171,7 +171,10 @@ func (b *bench) onPostgres(ctx context.Context, people, events int) (*kept, erro
 	}
 	p.cmd = server.command(ctx, "postgres", "-D", data, "-h", host, "-p", port, "-k", "",
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "max_wal_size=4GB")
-	return k, b.launch(ctx, p, filepath.Join(dir, "log"))
+	if err := b.launch(ctx, p, filepath.Join(dir, "log")); err != nil {
+		return nil, err
+	}
+	return k, seed.Await(ctx, k.url)
 }
 
 // server is how PostgreSQL is run: not as root, which it refuses to be.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -16,7 +17,11 @@ type process struct {
 	name, address string
 	cmd           *exec.Cmd
 	done          chan struct{}
+	// end is the signal that ends it; SIGTERM where there is none.
+	end syscall.Signal
 }
+
+func (p *process) ends() syscall.Signal { return cmp.Or(p.end, syscall.SIGTERM) }
 
 func (p *process) url() string { return "http://" + p.address }
 
@@ -36,8 +41,8 @@ func (b *bench) launch(ctx context.Context, p *process, file string) error {
 	}
 	defer out.Close()
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
-	p.cmd.WaitDelay = 5 * time.Second
+	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(p.ends()) }
+	p.cmd.WaitDelay = 30 * time.Second
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
@@ -70,7 +75,7 @@ func (p *process) listening(ctx context.Context, file string) error {
 
 // stop ends the process and waits until it has.
 func (p *process) stop() error {
-	err := p.cmd.Process.Signal(syscall.SIGTERM)
+	err := p.cmd.Process.Signal(p.ends())
 	<-p.done
 	return err
 }

@@ -108,3 +108,22 @@ func Empty(ctx context.Context, url string) error {
 	_, err = conn.Exec(ctx, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 	return errors.Join(err, conn.Close(ctx))
 }
+
+// Await waits until a PostgreSQL that listens takes connections.
+func Await(ctx context.Context, url string) error {
+	tick, patience := time.NewTicker(100*time.Millisecond), time.After(2*time.Minute)
+	defer tick.Stop()
+	for {
+		conn, err := pgx.Connect(ctx, url)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-tick.C:
+		case <-patience:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
