@@ -59,7 +59,9 @@ func badSetting(name string, err error) error {
 	for i, problem := range problems.problems {
 		words[i] = sentence(strings.TrimPrefix(problem, prefix+name))
 	}
-	return models.NewError(models.KindInvalid, "bad_setting", strings.Join(words, " ")).At(name)
+	bad := identity.ErrBadSetting.At(name)
+	bad.Msg = strings.Join(words, " ")
+	return bad
 }
 
 // sentence makes one of what a line of the start says behind a setting's name.
@@ -124,7 +126,7 @@ func (c *Config) rules() *identity.Rules {
 // how it can work again.
 func unreadable(err error) error {
 	var bad *models.Error
-	if !errors.As(err, &bad) || bad.Code != "bad_setting" {
+	if !errors.As(err, &bad) || !errors.Is(err, identity.ErrBadSetting) {
 		return err
 	}
 	return &configError{[]string{
