@@ -149,6 +149,20 @@ func TestTailIsToldNowAndThen(t *testing.T) {
 	}
 }
 
+// That somebody looks is recorded before they see anything: it is in what the page
+// shows, and no news to it.
+func TestOpeningTheTailIsNoNews(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	c := auditing(w.account("audrey", ""), "s1")
+	open, err := w.OpenTail(c, models.Filter{})
+	if err != nil || len(open.Records) == 0 || open.Records[0].Event.Event != "audit.read" {
+		t.Fatalf("%v %v", err, tailed(open))
+	}
+	if next, err := w.FollowTail(c, open.Token, open.Last); err != nil || len(next.Records) != 0 {
+		t.Errorf("%v %v", err, tailed(next))
+	}
+}
+
 // Of more than a page can show the newest are told, and that there were more.
 func TestTailIsBounded(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
