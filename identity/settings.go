@@ -72,9 +72,9 @@ type FixedSetting struct {
 
 // What is said of settings.
 var (
-	ErrNoSetting      = models.NewError(models.KindInvalid, "unknown_setting", "There is no setting of this name that can be changed here.")
-	ErrPinned         = models.NewError(models.KindForbidden, "pinned", "This setting is pinned by the environment and cannot be changed here.")
-	ErrNothingSet     = models.NewError(models.KindInvalid, "nothing_set", "Write a value. To go back to the environment's, clear the override.")
+	ErrNoSetting  = models.NewError(models.KindInvalid, "unknown_setting", "There is no setting of this name that can be changed here.")
+	ErrPinned     = models.NewError(models.KindForbidden, "pinned", "This setting is pinned by the environment and cannot be changed here.")
+	ErrNothingSet = models.NewError(models.KindInvalid, "nothing_set", "Write a value. To go back to the environment's, clear the override.")
 	// ErrBadSetting is what [Config.Compose] says of a value, at the setting and with
 	// words of its own.
 	ErrBadSetting     = models.NewError(models.KindInvalid, "bad_setting", "This value cannot be used.")

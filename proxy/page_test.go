@@ -99,6 +99,16 @@ func TestMenuInHalfAPage(t *testing.T) {
 	same(t, "half", []any{string(body), err != nil}, []any{page, true})
 }
 
+// Without the menu a page goes on as it came but for the mark, which keeps apart
+// what a browser keeps of several people.
+func TestPageWithoutMenu(t *testing.T) {
+	page, csp := realPage(t)
+	h := sends(t, page, "Content-Security-Policy", csp)
+	h.Menu = func() bool { return false }
+	got, mark := h.do("viewer", "GET", "/runs", "").body, h.person("viewer").Mark(false)+"-"
+	same(t, "page", []any{strings.Replace(got, mark, "", 1), strings.Count(got, mark)}, []any{page, 1})
+}
+
 // What the app keeps in a browser it keeps under another name for another
 // person, for another role, and for monitor mode, which shows all buttons.
 func TestMarks(t *testing.T) {
