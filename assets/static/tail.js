@@ -45,7 +45,7 @@
       body: JSON.stringify({ token, after: Number(last) }),
     });
     const told = await answer.json();
-    if (answer.status === 401) throw new Refusal("You are signed out.");
+    if (answer.status === 401) throw new Refusal("You are signed out: sign in, and load this page again.");
     if (answer.status === 403) throw new Refusal(told.error.message);
     if (!answer.ok) throw new Error(told.error.message);
     return told;
@@ -67,7 +67,7 @@
   }
 
   function sentence(error) {
-    if (error instanceof Refusal) return "Nothing more appears here. " + error.message + " Then load this page again.";
+    if (error instanceof Refusal) return "Nothing more appears here. " + error.message;
     return "Disconnected. Trying again; what happens meanwhile will appear then.";
   }
 
