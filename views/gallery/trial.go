@@ -87,9 +87,13 @@ func consoleTrials() []Page {
 
 func trialFacts() []views.ConsoleFact {
 	return []views.ConsoleFact{
-		{Name: "Subject", Value: "9c1185a5-c5e9-fc54-612a-d3a1b3f0b9aa"}, {Name: "Issuer", Value: "https://sso.example.com/realms/acme"},
-		{Name: "Name", Value: "Grace Hopper"}, {Name: "Username", Value: "grace"}, {Name: "E-mail address", Value: "grace@example.com"},
-		{Name: "Is the address verified?", Value: "Yes: the provider says so."}, {Name: "Authentication methods (amr)", Value: "pwd, otp"},
+		{Name: "Subject", Value: "9c1185a5-c5e9-fc54-612a-d3a1b3f0b9aa"},
+		{Name: "Issuer", Value: "https://sso.example.com/realms/acme"},
+		{Name: "Name", Value: "Grace Hopper"},
+		{Name: "Username", Value: "grace"},
+		{Name: "E-mail address", Value: "grace@example.com"},
+		{Name: "Is the address verified?", Value: "Yes: the provider says so."},
+		{Name: "Authentication methods (amr)", Value: "pwd, otp"},
 		{Name: "Signed in there (auth_time)", Value: "2026-11-21T09:10:00Z"},
 	}
 }
@@ -97,9 +101,15 @@ func trialFacts() []views.ConsoleFact {
 func trialSaid() []views.ConsoleSaid {
 	return []views.ConsoleSaid{
 		{Title: "ID token", Claims: []views.ConsoleClaim{
-			{Name: "amr", Value: `["pwd","otp"]`}, {Name: "aud", Value: `"dagpass"`}, {Name: "auth_time", Value: "1795252200"},
-			{Name: "email", Value: `"grace@example.com"`}, {Name: "email_verified", Value: "true"}, {Name: "groups", Value: `["data-platform","marketing"]`},
-			{Name: "iss", Value: `"https://sso.example.com/realms/acme"`}, {Name: "nonce", Note: "(not shown)"}, {Name: "sub", Value: `"9c1185a5-c5e9-fc54-612a-d3a1b3f0b9aa"`},
+			{Name: "amr", Value: `["pwd","otp"]`},
+			{Name: "aud", Value: `"dagpass"`},
+			{Name: "auth_time", Value: "1795252200"},
+			{Name: "email", Value: `"grace@example.com"`},
+			{Name: "email_verified", Value: "true"},
+			{Name: "groups", Value: `["data-platform","marketing"]`},
+			{Name: "iss", Value: `"https://sso.example.com/realms/acme"`},
+			{Name: "nonce", Note: "(not shown)"},
+			{Name: "sub", Value: `"9c1185a5-c5e9-fc54-612a-d3a1b3f0b9aa"`},
 		}},
 		{Title: "Userinfo", Claims: []views.ConsoleClaim{
 			{Name: "biography", Value: `"` + strings.Repeat("She wrote a compiler. ", 27), Note: "… (cut)"}, {Name: "name", Value: `"Grace Hopper"`}, {Name: "sub", Value: `"9c1185a5-c5e9-fc54-612a-d3a1b3f0b9aa"`},
