@@ -264,6 +264,9 @@ func TestGrantsAreShownAsTheyAre(t *testing.T) {
 	compose := c.svc.Compose
 	c.svc.Compose = func(ch identity.Changes) (*identity.Rules, error) {
 		r, err := compose(ch)
+		if err != nil {
+			return nil, err
+		}
 		o := policy.Options{DefaultRole: policy.Viewer}
 		for _, g := range ch.Grants {
 			o.Grants = append(o.Grants, g.Rule())

@@ -120,7 +120,7 @@ func (s *Service) gate(rules *Rules, slot string, method models.Method) (g polic
 	switch {
 	case slot == models.LocalSlot && !s.PasswordLogin && method != models.MethodLink:
 		return g, "password_login_off"
-	case slot != models.LocalSlot && !(ok && listed):
+	case slot != models.LocalSlot && (!ok || !listed):
 		return g, "provider_gone"
 	}
 	return g, ""
