@@ -54,6 +54,7 @@
   function show(told) {
     ({ token, last } = told);
     if (told.count === 0) return;
+    // The server wrote these lines as it wrote the page's: names in them are text.
     const page = new DOMParser().parseFromString(told.events, "text/html");
     const lines = Array.from(page.querySelectorAll("ol > li"));
     list.querySelectorAll(".fresh").forEach((line) => line.classList.remove("fresh"));
