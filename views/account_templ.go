@@ -144,7 +144,7 @@ func accountPage(p Account) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = document(p.Site, p.title(), 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = document(p.Site, p.title()).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -207,7 +207,7 @@ func consoleFrame(c Console, place, title string) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = document(c.Site, title+" · Console", 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = document(c.Site, title+" · Console").Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -87,7 +87,7 @@ func secondFactorPage(p SecondFactor) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = panel(p.Site, p.Wrong.title("Second factor"), 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = panel(p.Site, p.Wrong.title("Second factor")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -199,7 +199,7 @@ func enrolPage(p Enrol) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = panel(p.Site, "Set up a second factor", 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = panel(p.Site, "Set up a second factor").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -615,7 +615,7 @@ func totpOfferPage(p TOTPOffer) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = panel(p.Site, p.Wrong.title("Authenticator app"), 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = panel(p.Site, p.Wrong.title("Authenticator app")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -784,7 +784,7 @@ func recoveryCodesPage(p RecoveryCodes) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = panel(p.Site, "Recovery codes", 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var30), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = panel(p.Site, "Recovery codes").Render(templ.WithChildren(ctx, templ_7745c5c3_Var30), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

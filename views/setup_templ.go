@@ -116,7 +116,7 @@ func setupPage(p Setup) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = panel(p.Site, p.Wrong.title("Set up"), 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = panel(p.Site, p.Wrong.title("Set up")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

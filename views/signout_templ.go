@@ -81,7 +81,7 @@ func signOutPage(p SignOut) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = panel(p.Site, "Sign out", 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = panel(p.Site, "Sign out").Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

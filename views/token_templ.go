@@ -217,7 +217,7 @@ func apiTokenPage(p NewAPIToken) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = panel(p.Site, "API token", 0).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = panel(p.Site, "API token").Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
