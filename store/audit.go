@@ -252,7 +252,10 @@ func (s *Store) Steps(ctx context.Context, after int64, limit int) ([]Step, erro
 		typed = "typeof(e.time) || typeof(e.event) || typeof(e.outcome) || typeof(e.actor_id) || typeof(e.request_id) || typeof(e.body) = 'integertexttexttexttexttext'"
 	}
 	var rows []stepRow
-	err := s.read.WithContext(ctx).Table("events e").Joins("LEFT JOIN events t ON t.seq = e.seq AND "+s.timed("t.time")).
+	err := s.read.WithContext(ctx).Table("events e").
+		// That the other one is behind it, too, PostgreSQL does not see by itself: it
+		// would go through the whole trail up to there.
+		Joins("LEFT JOIN events t ON t.seq = e.seq AND t.seq > ? AND "+s.timed("t.time"), after).
 		Select("e.seq, e.previous, e.hash, e.body, t.time, e.event, e.outcome, e.actor_id, e.request_id, "+
 			"e.noun, e.actor_name, e.target_id, e.location, e.run_id, "+typed+" AS typed").
 		Where("e.seq > ?", after).Order("e.seq").Limit(limit).Find(&rows).Error
