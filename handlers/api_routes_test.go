@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/dagpass/dagpass/handlers"
+	"github.com/dagpass/dagpass/models"
 )
 
 // isOperation tells routes of the API, which are the same to all visitors.
@@ -47,6 +50,37 @@ func TestNoCookieOpensTheAPI(t *testing.T) {
 		}
 		if n < 30 {
 			t.Errorf("only %d routes", n)
+		}
+	}
+}
+
+// Below a path prefix the API lies there too.
+func TestAPIBelowAPrefix(t *testing.T) {
+	s := newSite(t, func(c *handlers.Config) {
+		u := *c.Pages.Site.URL
+		u.Path = "/dagster"
+		c.Pages.Site = models.Site{URL: &u}
+		c.Identity.Site = c.Pages.Site
+	})
+	s.admin("root")
+	b := s.browser()
+	b.form("/dagster/auth/login", "username", "root", "password", password)
+	shown := shownToken.FindStringSubmatch(b.form("/dagster/auth/account/tokens", "name", "x").body)
+	if shown == nil {
+		t.Fatal("no token")
+	}
+	for path, want := range map[string]struct {
+		status int
+		has    string
+	}{
+		"/dagster/auth/api/v1/me":        {200, `"name":"root"`},
+		"/dagster/auth/api/v1/nothing":   {404, `"not_found"`},
+		"/dagster/auth/api/nothing":      {404, `"request_id"`},
+		"/dagster/auth/api/openapi.json": {200, `"/dagster/auth/api/v1"`},
+	} {
+		a := b.do("GET", path, "Authorization", "Bearer "+shown[1])
+		if a.StatusCode != want.status || !strings.Contains(a.body, want.has) {
+			t.Errorf("%s: %d %.300s", path, a.StatusCode, a.body)
 		}
 	}
 }

@@ -15,7 +15,9 @@ import (
 func (s *Server) apiRoutes() {
 	a := api.New(api.Config{
 		Identity: s.Identity, Prefix: s.site.Prefix(), Around: s.aroundForAPI, Now: s.Now,
-		Note: func(ctx context.Context, e *models.Error) { s.Log.WarnContext(ctx, "refused", "code", e.Code, "error", e.Err) },
+		Note: func(ctx context.Context, e *models.Error) {
+			s.Log.WarnContext(ctx, "refused", "code", e.Code, "error", e.Err)
+		},
 	}, s.echo, s.ownHeaders)
 	s.get(s.group(), "/api/openapi.json", func(c echo.Context) error {
 		document, err := a.Document()

@@ -64,11 +64,11 @@ func TestAPIToken(t *testing.T) {
 // replica.
 func TestAPITokenEnds(t *testing.T) {
 	ends := map[string]func(w *world, p *models.Principal, id string) error{
-		"revoked":     func(w *world, p *models.Principal, id string) error { return w.RevokeAPIToken(ctx, p, id) },
-		"signed out":  func(w *world, p *models.Principal, _ string) error { _, err := w.SignOut(ctx, p); return err },
-		"ended":       func(w *world, p *models.Principal, _ string) error { return w.RevokeSession(operator, p.SessionID) },
-		"disabled":    func(w *world, p *models.Principal, _ string) error { return w.Disable(operator, p.User.ID) },
-		"deleted":     func(w *world, p *models.Principal, _ string) error { return w.Delete(operator, p.User.ID) },
+		"revoked":    func(w *world, p *models.Principal, id string) error { return w.RevokeAPIToken(ctx, p, id) },
+		"signed out": func(w *world, p *models.Principal, _ string) error { _, err := w.SignOut(ctx, p); return err },
+		"ended":      func(w *world, p *models.Principal, _ string) error { return w.RevokeSession(operator, p.SessionID) },
+		"disabled":   func(w *world, p *models.Principal, _ string) error { return w.Disable(operator, p.User.ID) },
+		"deleted":    func(w *world, p *models.Principal, _ string) error { return w.Delete(operator, p.User.ID) },
 		"another role": func(w *world, p *models.Principal, _ string) error {
 			_, err := w.SetRole(operator, p.User.ID, policy.Viewer)
 			return err

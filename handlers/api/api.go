@@ -51,6 +51,7 @@ const Path = "/auth/api/v1"
 // New registers the operations on a router. Before stand the gates that every
 // answer of ours has.
 func New(c Config, router *echo.Echo, before ...echo.MiddlewareFunc) *API {
+	oneHuma()
 	a := &API{Config: c, paths: map[string][]string{}}
 	g := router.Group(c.Prefix+Path, append(before, a.token, a.understood, a.once)...)
 	a.huma = humaecho.NewWithGroup(router, g, a.config())

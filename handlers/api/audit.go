@@ -215,7 +215,9 @@ func (a *API) failures(ctx context.Context, in *Span) (*Body[Failures], error) {
 	f, err := a.Identity.Failures(ctx, span.Since, span.Until)
 	return say(Failures{
 		f.Since, f.Until, optional(f.Cut), f.Total,
-		each(f.Reasons, func(r identity.FailureReason) FailureReason { return FailureReason{r.Reason, r.Provider, r.Count, r.Last} }),
+		each(f.Reasons, func(r identity.FailureReason) FailureReason {
+			return FailureReason{r.Reason, r.Provider, r.Count, r.Last}
+		}),
 		each(f.Addresses, func(r identity.FailureAddress) FailureAddress { return FailureAddress{r.Address, r.Count, r.Last} }),
 		f.OtherAddresses,
 	}, err)

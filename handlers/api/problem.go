@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -128,21 +129,17 @@ func problemHeader(e *models.Error) http.Header {
 	return h
 }
 
-// huma has these for all APIs of a program; there is one.
-func init() {
+// oneHuma sets what huma has for all APIs of a program, once: there is one.
+var oneHuma = sync.OnceFunc(func() {
 	huma.NewErrorWithContext = func(c huma.Context, status int, _ string, errs ...error) huma.StatusError {
-		ctx := context.Background()
-		if c != nil {
-			ctx = c.Context()
-		}
-		return humaProblem(ctx, status, errs)
+		return humaProblem(c.Context(), status, errs)
 	}
 	huma.NewError = func(status int, _ string, errs ...error) huma.StatusError {
 		return humaProblem(context.Background(), status, errs)
 	}
 	huma.ValidateStrictCasing = true
 	huma.DefaultArrayNullable = false
-}
+})
 
 // byStatus are the errors that huma finds. What it says of a field are words of
 // its own; what it repeats of the value, or says of the whole, is left out.
