@@ -49,6 +49,9 @@ func TestReplayBeginsOnce(t *testing.T) {
 				t.Errorf("at %v: %+v %t %v", step.at, kept, ok, err)
 			}
 		}
+		if _, err := s.Sweep(t.Context(), noon().Add(time.Hour), day); count(t, s, "replays") != 0 || err != nil {
+			t.Errorf("a sweep leaves it (%v)", err)
+		}
 	})
 }
 
