@@ -135,7 +135,7 @@ func TestSettingsRefused(t *testing.T) {
 	_, ada := w.signIn(providertest.Ada)
 	_, violet := w.signIn(providertest.Violet)
 	admin, viewer := as(ada), as(violet)
-	stale := models.Principal(*ada)
+	stale := *ada
 	stale.ProvenAt = w.clock.now().Add(-11 * time.Minute)
 	for name, row := range map[string]struct {
 		ctx         context.Context

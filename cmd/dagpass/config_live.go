@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"net/http"
 	"reflect"
@@ -35,8 +36,7 @@ const (
 // changeable lists the settings that the console may put others over: those that
 // are safe to change without a restart.
 func (c *Config) changeable() []identity.SettingDef {
-	defs := c.accessSettings()
-	for _, d := range []identity.SettingDef{
+	defs := append(c.accessSettings(), []identity.SettingDef{
 		{Name: "SESSION_TTL", Title: "Length of a session", Section: sectionSessions, Kind: identity.SettingDuration, Help: "How long a session lasts at the most, such as 24h. It holds for sessions that begin from now on."},
 		{Name: "SESSION_IDLE", Title: "Idle time", Section: sectionSessions, Kind: identity.SettingDuration, Help: "How long a session lasts without anything done in it, such as 8h. It holds for open sessions, too."},
 		{Name: "MFA", Title: "Second factor", Section: sectionSessions, Kind: identity.SettingChoice, Choices: []string{"optional", "required", "off"}, Help: "optional asks whoever has set one up, required makes every local account have one, off asks nobody."},
@@ -48,9 +48,7 @@ func (c *Config) changeable() []identity.SettingDef {
 		{Name: "BRAND_LOGO", Title: "Logo", Section: sectionBrand, Kind: identity.SettingImage, Help: "PNG, JPEG, GIF or WebP of at most 128 KiB."},
 		{Name: "BRAND_COLOR", Title: "Colour", Section: sectionBrand, Kind: identity.SettingColor, Help: "Of buttons, links and charts, such as #3b5bdb. Shades of it are chosen so that all text stays legible, by day and by night."},
 		{Name: "MESSAGE", Title: "Message of the day", Section: sectionBrand, Kind: identity.SettingText, Help: "Plain text on the sign-in page and on top of the account page and this console. 500 characters at the most."},
-	} {
-		defs = append(defs, d)
-	}
+	}...)
 	for i := range defs {
 		c.situate(&defs[i])
 	}
@@ -76,6 +74,9 @@ var lists = map[string][]string{
 	"header": {"ALLOWED_DOMAINS", "ALLOWED_EMAILS", "ALLOWED_GROUPS"},
 }
 
+// called are the kinds of provider that have a name of their own; others are called by their slot.
+var called = map[string]string{"google": "Google", "github": "GitHub", "ldap": "Directory", "header": "Proxy"}
+
 var listWords = map[string][2]string{
 	"ALLOWED_DOMAINS": {"allowed domains", "Domains of e-mail addresses that may sign in there, such as example.com."},
 	"ALLOWED_EMAILS":  {"allowed addresses", "E-mail addresses that may sign in there, besides the allowed domains."},
@@ -88,7 +89,7 @@ func (c *Config) accessSettings() (defs []identity.SettingDef) {
 	for _, p := range c.providers() {
 		for _, list := range lists[p.kind] {
 			defs = append(defs, identity.SettingDef{
-				Name: p.prefix + list, Title: label(p, p.slot) + ": " + listWords[list][0], Section: sectionAccess,
+				Name: p.prefix + list, Title: label(p, cmp.Or(called[p.kind], p.slot)) + ": " + listWords[list][0], Section: sectionAccess,
 				Help: listWords[list][1] + " * is everybody whom the provider vouches for.", Kind: identity.SettingList, Access: true,
 			})
 		}
