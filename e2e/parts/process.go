@@ -32,11 +32,13 @@ type Process struct {
 
 // leashScript runs a program until file 3, the pipe, is at its end. Then the
 // whole process group gets a chance to end well, and five seconds later none.
-// When the program ends, for whatever reason, what it started ends with it.
+// When the program ends, for whatever reason, what it started ends with it. A
+// part of a shell has none of its traps: the one that kills needs its own, as it
+// is in the group.
 const leashScript = `
 "$@" 3<&- & child=$!
 trap : TERM
-{ cat >/dev/null; kill -TERM -$$; sleep 5; kill -KILL -$$; } <&3 3<&- &
+{ trap : TERM; cat >/dev/null; kill -TERM -$$; sleep 5; kill -KILL -$$; } <&3 3<&- &
 exec 3<&-
 while kill -0 $child 2>/dev/null; do wait $child; status=$?; done
 echo "ended with status $status"

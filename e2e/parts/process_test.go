@@ -37,14 +37,14 @@ func TestFamilyEndsWithAKilledBinary(t *testing.T) {
 }
 
 // serveUntilKilled starts a shell with a child of its own; both hold the
-// FIFO open for writing as long as they live.
+// FIFO open for writing as long as they live, and do not hear SIGTERM.
 func serveUntilKilled(t *testing.T) {
 	fifo := t.TempDir() + "/held"
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := Start(t, t.TempDir(), Environment(t, "FIFO="+fifo), "sh", "-c",
-		`exec 4<>"$FIFO"; sh -c "trap : TERM; while :; do sleep 60; done" & echo up; wait; wait; sleep 60`)
+		`trap "" TERM; exec 4<>"$FIFO"; sh -c "while :; do sleep 60; done" & echo up; wait; sleep 60`)
 	p.Await(t, time.Minute, func(context.Context) error {
 		if tail(p.Log, 10) == "" {
 			return os.ErrNotExist
