@@ -29,7 +29,7 @@ func (v auditAccessReviewVerb) Run(ctx context.Context, env environment, io stdi
 	}
 	return quietly(operate(ctx, env, io, func(ctx context.Context, s *identity.Service) error {
 		return into(v.Out, io.Out, func(w *bufio.Writer) error {
-			write, done := v.writer(w, explainer{cfg: cfg})
+			write, done := v.writer(w, explainer{cfg: cfg, rules: s.Rules()})
 			if err := s.AccessReview(ctx, func(r identity.Reviewed) error { return write(r) }); err != nil {
 				return err
 			}

@@ -235,11 +235,11 @@ func TestFormsOfAnAccessReview(t *testing.T) {
 		{ID: "u2", Name: "Bob\x1b[2J", CreatedAt: at, DisabledAt: &at},
 	}
 	for form, want := range map[auditAccessReviewVerb]string{
-		{CSV: true}: "id,name,email,created_at,disabled_at,last_sign_in,assigned_role,assigned_at,assigned_by,factors,provider,issuer,subject,signed_in_at,enters,role,rules,locations\r\n" +
+		{CSV: true}: "id,name,email,created_at,disabled_at,last_sign_in,assigned_role,assigned_at,assigned_by,factors,provider,issuer,subject,signed_in_at,enters,role,rules,locations,since\r\n" +
 			`u1,'=Ann,ann@corp.com,2026-03-29T08:00:00Z,,2026-03-29T08:00:00Z,editor,2026-03-29T08:00:00Z,operator,totp,okta,https://corp.okta.com,s1,2026-03-29T08:00:00Z,yes,admin,` +
-			`"admin_emails: DAGPASS_ADMIN_EMAILS names the address; grant 2: {group: editors, role: editor}","grant 2 at sales, mar*"` + "\r\n" +
-			"u1,'=Ann,ann@corp.com,2026-03-29T08:00:00Z,,2026-03-29T08:00:00Z,editor,2026-03-29T08:00:00Z,operator,totp,old,https://old,s2,,no,none,,\r\n" +
-			"u2,Bob\x1b[2J,,2026-03-29T08:00:00Z,2026-03-29T08:00:00Z,,,,,,,,,,no,,,\r\n",
+			`"admin_emails: DAGPASS_ADMIN_EMAILS names the address; grant 2: {group: editors, role: editor}","grant 2 at sales, mar*",` + "\r\n" +
+			"u1,'=Ann,ann@corp.com,2026-03-29T08:00:00Z,,2026-03-29T08:00:00Z,editor,2026-03-29T08:00:00Z,operator,totp,old,https://old,s2,,no,none,,,\r\n" +
+			"u2,Bob\x1b[2J,,2026-03-29T08:00:00Z,2026-03-29T08:00:00Z,,,,,,,,,,no,,,,\r\n",
 		{}: `NAME          E-MAIL          STATE                LAST SIGN-IN  FACTORS  BY    ENTERS  ROLE   RULES                  LOCATIONS                 ASSIGNED
 "=Ann"        "ann@corp.com"  active               2026-03-29    totp     okta  yes     admin  admin_emails, grant 2  "grant 2 at sales, mar*"  editor since 2026-03-29 by "operator"
 "=Ann"        "ann@corp.com"  active               2026-03-29    totp     old   no      none   -                      -                         editor since 2026-03-29 by "operator"
@@ -263,7 +263,7 @@ func TestFormsOfAnAccessReview(t *testing.T) {
 func reviewed(t *testing.T, v auditAccessReviewVerb, cfg Config, people ...identity.Reviewed) string {
 	t.Helper()
 	var out bytes.Buffer
-	write, done := v.writer(&out, explainer{cfg: cfg})
+	write, done := v.writer(&out, explainer{cfg: cfg, rules: cfg.rules()})
 	for _, r := range people {
 		if err := write(r); err != nil {
 			t.Error(err)
