@@ -22,16 +22,19 @@ import (
 	"github.com/dagpass/dagpass/store/storetest/pgtest"
 )
 
-// settable has a world's rules follow two settings, as the program's do.
+// settable has a world's rules follow a setting, as the program's do.
 func (w *world) settable() {
 	w.t.Helper()
+	w.SettingDefs = []identity.SettingDef{{Name: "OIDC_ALLOWED_DOMAINS", Kind: identity.SettingList, Access: true}}
 	compose := w.Compose
 	w.Compose = func(c identity.Changes) (*identity.Rules, error) {
+		list, ok := c.Settings["OIDC_ALLOWED_DOMAINS"]
+		c.Settings = nil
 		rules, err := compose(c)
-		if list, ok := c.Settings["OIDC_ALLOWED_DOMAINS"]; ok && err == nil {
+		if ok && err == nil {
 			rules.Gates["oidc"] = policy.Gate{Domains: strings.Split(list, ",")}
 		}
-		if c.Settings["OIDC_ALLOWED_DOMAINS"] == "bad" {
+		if list == "bad" {
 			return nil, models.NewError(models.KindInvalid, "bad_setting", "It is bad.").At("OIDC_ALLOWED_DOMAINS")
 		}
 		return rules, err
