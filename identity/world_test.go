@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,8 +61,8 @@ func (r *rules) compose(gate policy.Gate) composer {
 			SessionTTL: 24 * time.Hour, SessionIdle: 8 * time.Hour, MFA: identity.MFAOptional, Label: identity.LabelEmail, Menu: true, GreyOut: true,
 			Gates: map[string]policy.Gate{"oidc": gate, "second": {}, "google": {Domains: []string{"example.com"}}, "ldap": {}, "header": {}},
 		}
-		for name, value := range c.Settings {
-			if err := override(rules, &o, name, value); err != nil {
+		for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
+			if err := override(rules, &o, name, c.Settings[name]); err != nil {
 				return nil, models.NewError(models.KindInvalid, "bad_setting", "This is none.").At(name).Because(err)
 			}
 		}

@@ -539,7 +539,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		},
 	}
 	names := append(secretNames(reflect.TypeFor[Config](), ""), secretNames(reflect.TypeFor[OIDCConfig](), "OIDC_OKTA_")...)
-	if len(names) != 8 {
+	if len(names) != 9 {
 		t.Errorf("secrets are %v", names)
 	}
 	for _, name := range names {
