@@ -64,7 +64,7 @@ func consoleTrials() []Page {
 		Account: "Grace Hopper", AccountID: "3f2a9c0d4e5b6a7f8091a2b3c4d5e6f7", Facts: trialFacts(), Groups: []string{"data-platform", "marketing"},
 		Role: "editor", Rules: consoleWays()[0].Rules, Factor: "Not asked for here: the provider says that it asked for one.", Said: trialSaid(),
 	}
-	out, none, failed, empty := in, in, in, views.ConsoleTrial{Console: console(), Verdict: "failed"}
+	out, none, failed, empty := in, in, in, views.ConsoleTrial{Console: console(), Provider: views.ConsoleProvider{Slot: "okta"}, Verdict: "failed"}
 	out.Verdict, out.Why = "out", []string{"Neither the address nor its domain is on the list of the provider."}
 	out.Account, out.AccountID = "", ""
 	none.Verdict, none.Why = "out", []string{"No rule gives this person anything.", "The provider has no list: whoever it vouches for may come in."}
