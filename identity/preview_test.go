@@ -232,7 +232,7 @@ func TestPreviewAtTheDoor(t *testing.T) {
 			w.t.Fatal(err)
 		}
 		shown, err = w.PreviewSetting(operator, "OIDC_ALLOWED_DOMAINS", &shut)
-		if err != nil || shown.Out != 1 || shown.Lose != 2 || shown.Sessions != 3 {
+		if err != nil || shown.Out != 1 || shown.In != 0 || shown.Lose != 2 || shown.Sessions != 3 {
 			w.t.Errorf("with another way: %+v, %v", shown, err)
 		}
 		bad := "bad"
