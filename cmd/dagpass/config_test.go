@@ -821,7 +821,7 @@ func TestErrorCodesAreDocumented(t *testing.T) {
 	said := regexp.MustCompile(`NewError\((?:models\.)?Kind\w+, "(\w+)"|\bcode: "(\w+)"|unreadable\("(\w+)"|Reason: "(\w+)"`)
 	documented := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| \\d{3} \\|")
 	codes := map[string]bool{}
-	for _, room := range []string{"models", "identity", "handlers", "proxy", "dagster"} {
+	for _, room := range []string{"models", "identity", "handlers", "handlers/api", "proxy", "dagster"} {
 		for _, text := range sources(t, room) {
 			for _, found := range said.FindAllStringSubmatch(text, -1) {
 				codes[strings.Join(found[1:], "")] = true
