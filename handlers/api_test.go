@@ -485,7 +485,13 @@ func TestIdempotencyKeys(t *testing.T) {
 	if again := p.ask("POST", "/people", `{"username":"grace"}`, key[0], "three"); again.body != made.body || again.Header.Get("Location") != made.Header.Get("Location") {
 		t.Errorf("%d %s, then %d %s", made.StatusCode, made.body, again.StatusCode, again.body)
 	}
-	for range 2 { // what was refused was not done
+	for range 2 { // what was refused was not done, whoever refused it
+		if a := p.ask("POST", "/nothing", "", key[0], "five"); a.StatusCode != 404 {
+			t.Errorf("%d %s", a.StatusCode, a.body)
+		}
+		if a := p.ask("DELETE", "/people", "", key[0], "six"); a.StatusCode != 405 {
+			t.Errorf("%d %s", a.StatusCode, a.body)
+		}
 		if a := p.ask("POST", "/people", `{"username":"a b"}`, key[0], "four"); a.problem().Code != "bad_username" {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}

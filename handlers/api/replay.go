@@ -56,12 +56,15 @@ func fingerprint(c echo.Context) string {
 // was done, so the key stays under way.
 func (a *API) record(c echo.Context, next echo.HandlerFunc, begun *identity.Replay) error {
 	held := &held{ResponseWriter: c.Response().Writer}
-	if err := held.hold(c, next); err != nil {
-		return err
+	err := held.hold(c, next)
+	if err != nil { // answered elsewhere
+		held.status = statusOf(models.AsError(err))
 	}
 	a.keep(context.WithoutCancel(c.Request().Context()), begun, held)
-	held.send()
-	return nil
+	if err == nil {
+		held.send()
+	}
+	return err
 }
 
 // hold has an answer written here. One that breaks off was never sent, so another
