@@ -68,13 +68,14 @@ func saidClaim(name string, value any) SaidClaim {
 }
 
 // What is never shown, whoever put it into a claim: by its name, also within
-// another claim, and by its form, which is that of a JWT.
+// another claim, and by its form, which is that of a JWT. The second part of an
+// encrypted one may be empty (RFC 7516 §5.1).
 var (
 	secretName  = regexp.MustCompile(secretWords)
-	secretValue = regexp.MustCompile(`ey[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.|"[^"]*` + secretWords + `[^"]*":`)
+	secretValue = regexp.MustCompile(`ey[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.|"[^"]*` + secretWords + `[^"]*":`)
 )
 
-const secretWords = `(?i:token|secret|passw|nonce|_hash|credential|private_?key|authorization|cookie)`
+const secretWords = `(?i:token|secret|passw|passphrase|passcode|pwd|nonce|hash|credential|private_?key|api_?key|access_?key|authorization|cookie)`
 
 // shorten cuts a text at so many letters, and shows what nobody would see.
 func shorten(text string, limit int) (short string, cut bool) {

@@ -446,7 +446,8 @@ func TestWhatIsShownOfClaims(t *testing.T) {
 	claims := map[string]any{
 		"sub": "edgar", "email": "edgar@example.com", "email_verified": true, "name": "Edgar",
 		"access_token": "hush-1", "clientSecret": "hush-2", "nested": map[string]any{"refresh_token": "hush-3"},
-		"other": jwt, "list": []any{"x", jwt}, "Password": "hush-4",
+		"other": jwt, "list": []any{"x", jwt}, "Password": "hush-4", "sealed": "eyJhbGciOiJkaXIi..aXY.hush.dGFn",
+		"userPwd": "hush-5", "ntHash": "hush-6", "api_key": "hush-7", "PassPhrase": "hush-8",
 		"long": strings.Repeat("x", 5000), "odd": "a\u202eb\u200b", strings.Repeat("n", 500): "long name", "markup": "<b>",
 	}
 	for i := range 200 {
@@ -470,7 +471,7 @@ func TestWhatIsShownOfClaims(t *testing.T) {
 		t.Errorf("%s, %d claims and %d more", value(got, "markup"), len(got.Said[0].Claims), got.Said[0].More)
 	}
 	for _, c := range got.Said[0].Claims {
-		withheld := strings.ContainsAny(c.Name, "_") && strings.Contains(c.Name, "token") || strings.Contains("clientSecret nested other list Password nonce at_hash", c.Name)
+		withheld := strings.ContainsAny(c.Name, "_") && strings.Contains(c.Name, "token") || strings.Contains("clientSecret nested other list Password nonce at_hash sealed userPwd ntHash api_key PassPhrase", c.Name)
 		if c.Withheld != withheld || (c.Name == "long") != c.Cut || c.Withheld && c.Value != "" {
 			t.Errorf("%+v", c)
 		}
