@@ -142,11 +142,16 @@ var (
 	nosniff   = []string{"nosniff"}
 )
 
+// notPassed are headers of Dagster's that stay behind. A page of it with an opener
+// policy like ours could hold windows of our pages, and read them; and a service
+// worker that is allowed more than its own folder could answer in our name.
+var notPassed = []string{"X-Dagster-Call-Counts", headerRequestID, "Cross-Origin-Opener-Policy", "Service-Worker-Allowed"}
+
 // receive looks at Dagster's answer before it goes to the client.
 func (t *trip) receive(res *http.Response) error {
 	h := res.Header
 	t.status = res.StatusCode
-	for _, name := range []string{"X-Dagster-Call-Counts", headerRequestID} {
+	for _, name := range notPassed {
 		delete(h, name)
 	}
 	keepCookies(h)

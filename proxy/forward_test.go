@@ -172,6 +172,17 @@ func TestSandboxStaysBesideAnotherPolicy(t *testing.T) {
 		[]string{"default-src *, sandbox allow-scripts, sandbox, frame-ancestors 'self'"})
 }
 
+// A script in a page of Dagster's must not get hold of one of ours, as an opener
+// of the same policy or from beneath it.
+func TestDagstersPagesStayApartFromOurs(t *testing.T) {
+	h := at(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
+		w.Header().Set("Service-Worker-Allowed", "/")
+	})
+	got := h.do("admin", "GET", "/runs", "").Header
+	same(t, "headers", []string{got.Get("Cross-Origin-Opener-Policy"), got.Get("Service-Worker-Allowed")}, []string{"", ""})
+}
+
 func TestAnswersPassUntouched(t *testing.T) {
 	h := at(t, func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
