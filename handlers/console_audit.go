@@ -207,6 +207,9 @@ func eventLine(r models.Record, names map[string]string) views.ConsoleEvent {
 		Seq: r.Seq, Time: e.Time, Event: e.Event, Outcome: e.Outcome, Reason: e.Reason, Actor: cmp.Or(e.Actor.Name, e.Actor.ID, e.Actor.Kind),
 		Target: worded(t.Kind, t.ID), Count: e.Count, Run: e.RunID, Request: e.RequestID, Details: facts(r),
 	}
+	if strings.HasPrefix(e.Event, "dagster.") {
+		v.Operation = e.Operation
+	}
 	if t.Kind == "run" {
 		v.Run = cmp.Or(e.RunID, t.ID)
 	}

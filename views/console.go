@@ -274,18 +274,21 @@ type ConsoleAuditFilter struct {
 
 // ConsoleEvent is one event of the trail.
 type ConsoleEvent struct {
-	Seq      int64
-	Time     time.Time
-	Event    string // such as "session.create"
-	Outcome  string // "ok", "allowed", "refused" or "failed"
-	Reason   string // in words; "" for none
-	Actor    string // name of who did it
-	ActorID  string // of a person who has a page here; "" for none
-	Target   string // what it was done to, in words; "" for none
-	TargetID string // of a person who has a page here; "" for none
-	Run      string // the run that it is about; "" for none
-	Request  string // what came of the same request; "" for none
-	Count    int    // above one where it stands for several
+	Seq   int64
+	Time  time.Time
+	Event string // such as "session.create"
+	// Operation is the field of Dagster's that was asked for, such as "launchRun";
+	// "" for none.
+	Operation string
+	Outcome   string // "ok", "allowed", "refused" or "failed"
+	Reason    string // in words; "" for none
+	Actor     string // name of who did it
+	ActorID   string // of a person who has a page here; "" for none
+	Target    string // what it was done to, in words; "" for none
+	TargetID  string // of a person who has a page here; "" for none
+	Run       string // the run that it is about; "" for none
+	Request   string // what came of the same request; "" for none
+	Count     int    // above one where it stands for several
 	// Details is all that is known, in the order in which it is shown.
 	Details []ConsoleFact
 }

@@ -87,6 +87,14 @@ func (s ConsoleSetting) from() string {
 	return words
 }
 
+// nothing is what an empty value means: an empty list keeps nobody out.
+func (s ConsoleSetting) nothing() string {
+	if s.Kind == "list" {
+		return "No list"
+	}
+	return "Nothing"
+}
+
 // to is where the form posts.
 func (s ConsoleSetting) to(p ConsoleSettings, clear bool) string {
 	switch {

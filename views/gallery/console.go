@@ -268,9 +268,9 @@ func consoleEvents() []views.ConsoleEvent {
 	}
 	list := []views.ConsoleEvent{
 		event(1000, "signin.finish", "ok", "Grace Hopper", ""),
-		event(999, "dagster.launchPipelineExecution", "allowed", "Grace Hopper", "job counting at marketing"),
+		asked("launchRun", event(999, "dagster.mutation", "allowed", "Grace Hopper", "job counting at marketing")),
 		event(996, "user.set_role", "ok", "Ada Lovelace", "Alan Turing"),
-		event(990, "dagster.deletePipelineRun", "refused", "Katherine Johnson", "run 9f1c2b7e"),
+		asked("deletePipelineRun", event(990, "dagster.mutation", "refused", "Katherine Johnson", "run 9f1c2b7e")),
 		event(982, "signin.finish", "failed", "", ""),
 		event(970, "audit.export", "ok", "operator", ""),
 	}
@@ -283,7 +283,7 @@ func consoleEvents() []views.ConsoleEvent {
 
 func hostileEvents() []views.ConsoleEvent {
 	return []views.ConsoleEvent{
-		{Time: at(0), Event: Markup, Outcome: Markup, Reason: Markup, Actor: Markup, ActorID: Markup, Target: Markup, TargetID: "2", Run: Markup, Request: Markup, Count: 2, Details: []views.ConsoleFact{{Name: Markup, Value: Markup}}},
+		{Time: at(0), Event: Markup, Operation: Markup, Outcome: Markup, Reason: Markup, Actor: Markup, ActorID: Markup, Target: Markup, TargetID: "2", Run: Markup, Request: Markup, Count: 2, Details: []views.ConsoleFact{{Name: Markup, Value: Markup}}},
 		{Event: strings.Repeat("long", 60), Outcome: "refused", Actor: strings.Repeat("long", 60), Target: strings.Repeat("long", 60), Details: []views.ConsoleFact{{Name: strings.Repeat("long", 20), Value: strings.Repeat("long", 99)}}},
 	}
 }
@@ -323,4 +323,10 @@ func consoleLinks() []Page {
 		page("invited", invited), page("password", password), page("sign-in", link),
 		page("hostile", views.ConsoleLink{Console: hostileConsole(), PersonID: Markup, Person: Markup, Address: Markup}),
 	}
+}
+
+// asked is an event of Dagster's with what was asked for.
+func asked(operation string, e views.ConsoleEvent) views.ConsoleEvent {
+	e.Operation = operation
+	return e
 }

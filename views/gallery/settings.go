@@ -63,9 +63,12 @@ func consoleSettings() views.ConsoleSettings {
 			}},
 		},
 		Fixed: []views.ConsoleFixed{
-			{Name: "LISTEN", Value: "127.0.0.1:3000"}, {Name: "PUBLIC_URL", Value: "https://dagster.example.com", Given: true},
-			{Name: "DATABASE_URL", Value: "postgres://[redacted]@db:5432/dagpass", Given: true}, {Name: "SECRET_KEY", Value: "[redacted]", Given: true},
-			{Name: "PASSWORD_LOGIN", Value: "true"}, {Name: "POLICY", Value: "(1284 bytes)", Given: true},
+			{Name: "LISTEN", Value: "127.0.0.1:3000"},
+			{Name: "PUBLIC_URL", Value: "https://dagster.example.com", Given: true},
+			{Name: "DATABASE_URL", Value: "postgres://[redacted]@db:5432/dagpass", Given: true},
+			{Name: "SECRET_KEY", Value: "[redacted]", Given: true},
+			{Name: "PASSWORD_LOGIN", Value: "true"},
+			{Name: "POLICY", Value: "(1284 bytes)", Given: true},
 		},
 	}
 }
