@@ -101,6 +101,8 @@ func (p *Proxy) place(v *visit) *refusal {
 	prefix := p.Site.Prefix()
 	rest, below := strings.CutPrefix(path, prefix)
 	switch {
+	case len(v.r.Header["Service-Worker"]) > 0:
+		return nothingHere() // Dagster has none, and one would answer and read in place of our pages
 	case below && strings.HasPrefix(rest, "/"):
 		v.route, v.misfit = dagster.Classify(v.r.Method, rest, v.r.Header.Get("Accept"), isUpgrade(v.r))
 		v.route.Path = rest

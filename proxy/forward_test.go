@@ -181,6 +181,8 @@ func TestDagstersPagesStayApartFromOurs(t *testing.T) {
 	})
 	got := h.do("admin", "GET", "/runs", "").Header
 	same(t, "headers", []string{got.Get("Cross-Origin-Opener-Policy"), got.Get("Service-Worker-Allowed")}, []string{"", ""})
+	worker := h.raw("GET /_next/a.js HTTP/1.1\nHost: x\nCookie: dagpass=admin\nService-Worker: script\nSec-Fetch-Dest: serviceworker\n\n")
+	same(t, "worker", worker.StatusCode, 404)
 }
 
 func TestAnswersPassUntouched(t *testing.T) {
