@@ -50,6 +50,8 @@ type inForce struct {
 	fault    string // of the last time they could not be made
 	// broken are the grants that were said to give nothing, by id, and why.
 	broken map[string]string
+	// gone are the overrides that were said to be of no setting any more, by name.
+	gone map[string]bool
 }
 
 // Rules are those in force.
@@ -96,8 +98,21 @@ func (s *Service) renew(ctx context.Context) error {
 	s.inForce.now.Store(rules)
 	s.inForce.revision, s.inForce.fault = stored.Revision, ""
 	s.tellBroken(rules.Policy.Broken())
+	s.tellGone(stored.Settings)
 	s.sessions.Purge() // what was found good was so by the former rules
 	return nil
+}
+
+// tellGone logs the overrides of what is no setting any more, each once.
+func (s *Service) tellGone(stored []models.Setting) {
+	told := map[string]bool{}
+	for _, line := range s.settingLines(stored) {
+		if line.Gone && !s.inForce.gone[line.Name] {
+			s.Log.Warn("an override is ignored, for its setting is gone", "setting", line.Name, "clear", "dagpass setting clear "+line.Name)
+		}
+		told[line.Name] = line.Gone
+	}
+	s.inForce.gone = told
 }
 
 // toldOnce gives an error only where it is another than the last time.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -27,7 +28,7 @@ type live struct {
 // compose is identity.Config.Compose.
 func (l *live) compose(c identity.Changes) (*identity.Rules, error) {
 	c.Settings = maps.Clone(c.Settings)
-	maps.DeleteFunc(c.Settings, func(name, _ string) bool { return l.cfg.pinned(name) })
+	maps.DeleteFunc(c.Settings, func(name, _ string) bool { return l.cfg.pinned(name) || l.cfg.gone(name) })
 	cfg, err := l.cfg.over(l.file.current(), c)
 	if err == nil {
 		return cfg.rules(), nil
@@ -38,8 +39,12 @@ func (l *live) compose(c identity.Changes) (*identity.Rules, error) {
 	return nil, l.blame(c, err)
 }
 
-// blame finds the setting that is the trouble: the one that is so by itself.
+// blame finds the setting that is the trouble: the one that is so by itself, where
+// all is well without it.
 func (l *live) blame(c identity.Changes, err error) error {
+	if _, none := l.cfg.over(l.file.current(), identity.Changes{}); none != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
 		alone := identity.Changes{Settings: map[string]string{name: c.Settings[name]}, Grants: c.Grants}
 		if _, err := l.cfg.over(l.file.current(), alone); err != nil {
@@ -104,6 +109,12 @@ func (c *Config) over(policyFile []byte, changes identity.Changes) (Config, erro
 	}
 	return cfg, nil
 }
+
+// gone tells the allow-list of a provider that is no longer configured. It opens no
+// door, so it stops nothing either.
+func (c *Config) gone(name string) bool { return listName.MatchString(name) && !c.mayChange(name) }
+
+var listName = regexp.MustCompile(`^(GOOGLE|GITHUB|LDAP|HEADER|OIDC_[A-Z0-9_]+)_ALLOWED_(DOMAINS|EMAILS|GROUPS|ORGS)$`)
 
 func (c *Config) mayChange(name string) bool {
 	return slices.ContainsFunc(c.changeable(), func(d identity.SettingDef) bool { return d.Name == name })

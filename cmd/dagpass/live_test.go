@@ -106,7 +106,6 @@ func TestComposeRefuses(t *testing.T) {
 		{"BRAND_LOGO", base64.StdEncoding.EncodeToString(append(logo(t, 1), make([]byte, 128<<10)...)), "This must be an image of 128 KiB or less."},
 		{"MESSAGE", strings.Repeat("ä", 501), "This must have 500 characters or less."},
 		{"PASSWORD_LOGIN", "false", "This is not a setting that may be changed while Dagpass runs."},
-		{"GOOGLE_ALLOWED_DOMAINS", "corp.com", "This is not a setting that may be changed while Dagpass runs."},
 		{"OIDC_PROVIDERS", "x", "This is not a setting that may be changed while Dagpass runs."},
 	} {
 		_, err := l.compose(with(tt.name, tt.value, "SESSION_IDLE", "1h"))
@@ -212,8 +211,8 @@ func TestUnreadableChange(t *testing.T) {
 	o := p.operator(url)
 	o.must("", "setting", "set", "MESSAGE", "hello")
 	put(t, url, "SESSION_IDLE", "soon")
-	put(t, url, "OIDC_GONE_ALLOWED_EMAILS", "x@y.z")
-	for _, name := range []string{"OIDC_GONE_ALLOWED_EMAILS", "SESSION_IDLE"} {
+	put(t, url, "DEFAULT_ROLE", "clerk")
+	for _, name := range []string{"DEFAULT_ROLE", "SESSION_IDLE"} {
 		status, _, said := o.run("", "user", "list")
 		if status != exitUsage || !strings.Contains(said, "DAGPASS_"+name+" was changed in the console") || !strings.Contains(said, "dagpass setting clear "+name) {
 			t.Errorf("%s: status %d, %s", name, status, said)
@@ -227,6 +226,38 @@ func TestUnreadableChange(t *testing.T) {
 		o.must("", "setting", "clear", name)
 	}
 	o.must("", "user", "list")
+}
+
+// A list of a provider that was removed since opens no door: it stops nothing, is
+// told once and listed until it is cleared.
+func TestGoneChange(t *testing.T) {
+	l := liveOf(t, okta()...)
+	for name, gone := range map[string]bool{
+		"GOOGLE_ALLOWED_DOMAINS": true, "OIDC_OLD_ALLOWED_GROUPS": true, "OIDC_OKTA_ALLOWED_GROUPS": false,
+		"OIDC_OLD_ISSUER": false, "OIDC_OLD_ALLOWED_DOORS": false, "SECRET_KEY": false,
+	} {
+		if l.cfg.gone(name) != gone {
+			t.Errorf("%s", name)
+		}
+	}
+	if r, err := l.compose(with("GOOGLE_ALLOWED_EMAILS", "*", "MFA", "required")); err != nil || len(r.Gates) != 1 || r.MFA != identity.MFARequired {
+		t.Errorf("%v, %+v", err, r)
+	}
+	url := storetest.SQLiteURL(t)
+	p := start(t, url)
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	o := p.operator(url)
+	o.must("", "user", "list")
+	put(t, url, "OIDC_GONE_ALLOWED_EMAILS", "x@y.z")
+	if status, _, said := o.run("", "user", "list"); status != 0 || strings.Count(said, "OIDC_GONE_ALLOWED_EMAILS") != 2 {
+		t.Errorf("status %d, %s", status, said)
+	}
+	if list := o.must("", "setting", "list"); !strings.Contains(list, "override of a setting that is gone") {
+		t.Errorf("%s", list)
+	}
+	o.must("", "setting", "clear", "OIDC_GONE_ALLOWED_EMAILS")
 }
 
 func put(t *testing.T, url, name, value string) {
