@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/dagpass/dagpass/identity"
 )
 
 // policyFile keeps what the policy file says. A file is polled, because Kubernetes
@@ -52,7 +54,7 @@ func (f *policyFile) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-hangup:
-			f.taken = nil // judged again, changed or not
+			f.taken, f.fault = nil, "" // judged and told again, changed or not
 		case <-tick.C:
 		}
 		f.read(ctx)
@@ -94,8 +96,22 @@ func (f *policyFile) replace(ctx context.Context, content []byte) {
 	last := f.now.Swap(&content)
 	if err := f.recompose(ctx); err != nil {
 		f.now.Store(last)
-		f.log.Error("policy file refused; the last good one stays", "path", f.cfg.PolicyPath, "error", err)
+		f.refused(content, err)
 		return
 	}
+	f.fault = ""
 	f.log.Info("policy file read", "path", f.cfg.PolicyPath)
+}
+
+// refused says once why a content is not taken. What is right by itself is tried
+// again: the database did not answer, or what was changed in the console is
+// against it and may be cleared.
+func (f *policyFile) refused(content []byte, err error) {
+	if f.fault != err.Error() {
+		f.log.Error("policy file refused; the last good one stays", "path", f.cfg.PolicyPath, "error", err)
+	}
+	f.fault = err.Error()
+	if _, alone := f.cfg.over(content, identity.Changes{}); alone == nil {
+		f.taken = nil
+	}
 }
