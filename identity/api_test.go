@@ -208,6 +208,11 @@ func TestIdempotencyKey(t *testing.T) {
 				w.t.Errorf("%s: %+v %v", name, kept, err)
 			}
 		}
+		demoted := *models.PrincipalOf(boss)
+		demoted.Access = policy.Access{Permissions: policy.Permissions{policy.Read: {}, policy.Audit: {}}}
+		if begun, kept, err := again(models.WithPrincipal(ctx, &demoted), "key", "request"); begun != nil || kept != nil || !errors.Is(err, identity.ErrNotAdmin) {
+			w.t.Errorf("who is no admin any more: %+v %v", kept, err)
+		}
 		kept2, _, err := w.Store.BeginReplay(ctx, models.Replay{UserID: models.PrincipalOf(boss).User.ID, KeyHash: models.Digest("key")}, w.clock.now())
 		if err != nil || kept2.Status != 200 || strings.Contains(kept2.Answer, "link") {
 			w.t.Errorf("kept in the clear: %+v %v", kept2, err)
