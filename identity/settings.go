@@ -78,6 +78,7 @@ var (
 	// ErrBadSetting is what [Config.Compose] says of a value, at the setting and with
 	// words of its own.
 	ErrBadSetting     = models.NewError(models.KindInvalid, "bad_setting", "This value cannot be used.")
+	errNoWayBack      = models.NewError(models.KindInvalid, "bad_setting", "What the environment says cannot be used as things are now, so the override stays. The log says why.")
 	ErrSettingChanged = models.NewError(models.KindConflict, "conflict", "Somebody else has changed this setting in the meantime. Look at what is there now, and do it again if you still want to.")
 )
 
@@ -189,7 +190,7 @@ func (s *Service) changeSetting(ctx context.Context, event, name string, value *
 		if err := write(tx); err != nil {
 			return models.Event{}, err
 		}
-		return e, s.bears(ctx, tx, proposed(stored, name, value), value == nil)
+		return e, s.bears(ctx, tx, stored, name, value)
 	})
 	s.takeOver(ctx, err)
 	return err
@@ -242,13 +243,14 @@ func (l SettingLine) fits(ctx context.Context, stored store.Rules) error {
 
 // bears holds the rules as they will be against the laws: they must be ones,
 // somebody can still be admin, and nobody takes from themself what they have
-// without saying that they want it. To clear an override is right even where the
-// others cannot be.
-func (s *Service) bears(ctx context.Context, tx *store.Tx, c Changes, cleared bool) error {
-	if cleared {
-		if _, err := s.Compose(c); err != nil {
+// without saying that they want it. Where there are none already, to clear an
+// override is right even if there are still none then.
+func (s *Service) bears(ctx context.Context, tx *store.Tx, was store.Rules, name string, value *string) error {
+	if _, err := s.Compose(proposed(was, name, value)); err != nil && value == nil {
+		if _, already := s.Compose(changes(was)); already != nil {
 			return nil
 		}
+		return errNoWayBack.At(name).Because(err)
 	}
 	return s.leaves(ctx, tx)
 }

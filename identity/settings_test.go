@@ -268,3 +268,22 @@ func TestBadChangeKeepsTheLastGoodRules(t *testing.T) {
 		}
 	})
 }
+
+// An override is not cleared where the environment's value cannot hold by now: it
+// would seem done, and the next start would fail.
+func TestClearWithNoWayBack(t *testing.T) {
+	w := onSQLite(t, policy.Gate{})
+	if err := w.SetSetting(operator, "MESSAGE", "good"); err != nil {
+		t.Fatal(err)
+	}
+	compose := w.Compose
+	w.Compose = func(c identity.Changes) (*identity.Rules, error) {
+		if c.Settings["MESSAGE"] == "" {
+			return nil, errors.New("the environment's is bad")
+		}
+		return compose(c)
+	}
+	if err := w.ClearSetting(operator, "MESSAGE"); models.AsError(err).Field != "MESSAGE" || w.setting("MESSAGE").Override == nil {
+		t.Errorf("%v, %+v", err, w.setting("MESSAGE"))
+	}
+}
