@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -129,10 +130,21 @@ func consoleSetting(l identity.SettingLine) views.ConsoleSetting {
 	for _, choice := range l.Choices {
 		v.Choices = append(v.Choices, views.ConsoleChoice{Value: choice, Label: choice})
 	}
-	if l.Kind == identity.SettingList {
+	switch l.Kind {
+	case identity.SettingList:
 		v.Value = strings.Join(entries(l.Effective), "\n")
+	case identity.SettingSwitch:
+		v.Value = plainSwitch(l.Effective)
 	}
 	return v
+}
+
+// plainSwitch is true or false, which the environment may write as 1 or F, too.
+func plainSwitch(value string) string {
+	if on, err := strconv.ParseBool(value); err == nil {
+		return strconv.FormatBool(on)
+	}
+	return value
 }
 
 // shownSetting is a value as it is read.
@@ -141,7 +153,7 @@ func shownSetting(l identity.SettingLine, value string) string {
 	case identity.SettingList:
 		return strings.Join(entries(value), ", ")
 	case identity.SettingSwitch:
-		return map[string]string{"true": "On", "false": "Off"}[value]
+		return map[string]string{"true": "On", "false": "Off"}[plainSwitch(value)]
 	case identity.SettingImage:
 		if value != "" {
 			return fmt.Sprintf("an image of %d bytes", base64.StdEncoding.DecodedLen(len(value)))

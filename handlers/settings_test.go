@@ -8,6 +8,8 @@ import (
 	"image/png"
 	"mime/multipart"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -266,5 +268,20 @@ func TestBrand(t *testing.T) {
 	}
 	if got := c.svc.Rules().Brand.Logo; !bytes.Equal(got, logo) {
 		t.Error("another logo")
+	}
+}
+
+// A switch that the environment writes in another way shows how it is.
+func TestSwitchWrittenOtherwise(t *testing.T) {
+	for value, on := range map[string]bool{"1": true, "TRUE": true, "0": false, "f": false} {
+		c := newConsole(t, func(c *handlers.Config) {
+			changeable(c)
+			c.Identity.SettingDefs[3].Env, c.Identity.SettingDefs[3].Given = value, true
+		})
+		body := c.at.open("/auth/admin/settings").body
+		chosen := regexp.MustCompile(`id="set-enforce-\d"[^>]*value="(\w+)"[^>]*checked`).FindStringSubmatch(body)
+		if len(chosen) != 2 || chosen[1] != strconv.FormatBool(on) {
+			t.Errorf("%s: %q", value, chosen)
+		}
 	}
 }
