@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
@@ -150,6 +151,9 @@ func (l *loader) checkIssuer(p provider) {
 // checkLists refuses entries that nobody could match: their author would not
 // learn it, and a door would stay shut.
 func (l *loader) checkLists(p provider) {
+	l.checkEntries(p.prefix+"ALLOWED_DOMAINS", p.gate.Domains)
+	l.checkEntries(p.prefix+"ALLOWED_GROUPS", p.gate.Groups)
+	l.checkEntries(p.prefix+"ALLOWED_ORGS", p.gate.Orgs)
 	for _, email := range p.gate.Emails {
 		l.checkEmail(p.prefix+"ALLOWED_EMAILS", email)
 	}
@@ -161,6 +165,16 @@ func (l *loader) checkLists(p provider) {
 	for _, org := range p.gate.Orgs {
 		if org, team, ok := strings.Cut(org, "/"); org == "" || (ok && (team == "" || strings.Contains(team, "/"))) {
 			l.bad("DAGPASS_%sALLOWED_ORGS: an entry is org or org/team", p.prefix)
+		}
+	}
+}
+
+// checkEntries refuses a line end above all: who writes an entry on each line of a
+// file would have one entry that nobody has.
+func (l *loader) checkEntries(name string, entries []string) {
+	for _, entry := range entries {
+		if strings.ContainsFunc(entry, unicode.IsControl) {
+			l.bad("DAGPASS_%s: %q must be on one line, with commas between entries", name, entry)
 		}
 	}
 }

@@ -96,6 +96,7 @@ func TestComposeRefuses(t *testing.T) {
 		{"OIDC_OKTA_ALLOWED_EMAILS", "corp.com", `"corp.com" is not an e-mail address.`},
 		{"OIDC_OKTA_ALLOWED_DOMAINS", "@corp.com", `"@corp.com" must be written without @.`},
 		{"OIDC_OKTA_ALLOWED_DOMAINS", " , ", "This is blank."},
+		{"OIDC_OKTA_ALLOWED_GROUPS", "a\nb", `"a\nb" must be on one line, with commas between entries.`},
 		{"BRAND_NAME", strings.Repeat("x", 61), "This must have 60 characters or less."},
 		{"BRAND_NAME", "a\nb", "This must be plain text."},
 		{"BRAND_COLOR", "red", "This must be # and six hexadecimal digits, such as #3b5bdb."},
