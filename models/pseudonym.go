@@ -133,10 +133,13 @@ func (h *hiding) target(e Event) *Target {
 	return &t
 }
 
+// aWord is a letter of what is taken for one word.
+const aWord = `[^\s"'<>()\[\]{},;:=/\\]`
+
 var (
 	anID      = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
-	anAddress = regexp.MustCompile(`[^\s"'<>()\[\]{},;:=/\\]+@[^\s"'<>()\[\]{},;:=/\\]+`)
-	aCut      = regexp.MustCompile(`[^\s"'<>()\[\]{},;:=/\\]*\s?…$`)
+	anAddress = regexp.MustCompile(aWord + `+('` + aWord + `+)*@` + aWord + `+`) // o'neil@example.com, but not the quotes around it
+	aCut      = regexp.MustCompile(`('|` + aWord + `)*\s?…$`)
 	aView     = regexp.MustCompile(`^(?:overview|privileged|failures|review|tail)(?: |$)`)
 	aPart     = regexp.MustCompile(`^([a-z_]+)=("(?:[^"\\]|\\.)*")(?: |$)`)
 )

@@ -136,6 +136,8 @@ func TestHide(t *testing.T) {
 		"a role":                             {models.Event{Event: "user.set_role", Reason: "editor"}, `"reason":"editor"`, nil},
 		"a setting's value":                  {models.Event{Event: "setting.set", Reason: "Ann@corp.com, bob@corp.com"}, `"reason":"` + text("ann@corp.com") + ", " + text("bob@corp.com") + `"`, nil},
 		"a grant's":                          {models.Event{Event: "policy.grant", Reason: "{email: ann@corp.com, role: viewer}"}, `"reason":"{email: ` + text("ann@corp.com") + `, role: viewer}"`, nil},
+		"an address with an apostrophe":      {models.Event{Event: "setting.set", Reason: "from 'x@y.z' to o'neil@corp.com"}, `"reason":"from '` + text("x@y.z") + `' to ` + text("o'neil@corp.com") + `"`, nil},
+		"one that was cut":                   {models.Event{Event: "setting.set", Reason: "added 1: o'neil …"}, `"reason":"added 1: …"`, nil},
 		"a setting's value that was cut":     {models.Event{Event: "setting.set", Reason: "from , to bob@corp.com,ann.ony …"}, `"reason":"from , to ` + text("bob@corp.com") + `,…"`, nil},
 		"a session":                          {target("session.revoke", "session", annID), `"id":"` + annID + `"`, nil},
 		"a kind of target that nobody knows": {target("thing.do", "thing", "Ann"), `"id":"` + text("Ann") + `"`, nil},
