@@ -220,17 +220,21 @@ func visitors(t *testing.T) []*browser {
 	return []*browser{stranger, halfway, toEnrol, in, stale, sso, first, admin, staleAdmin, auditor}
 }
 
+// asked is where the row is asked for.
+func (r row) asked() string {
+	return strings.NewReplacer(":slot", "nobody", ":id", "nobody", "*", "nothing").Replace(r.path)
+}
+
 // ask sends what the row says, to the pattern itself where it has a parameter.
 func (b *browser) ask(r row) answer {
 	b.s.t.Helper()
-	path := strings.NewReplacer(":slot", "nobody", ":id", "nobody", "*", "nothing").Replace(r.path)
 	switch r.method {
 	case "POST":
-		return b.form(path)
+		return b.form(r.asked())
 	case "JSON":
-		return b.script(path, "{}")
+		return b.script(r.asked(), "{}")
 	}
-	return b.do("GET", path, "Accept", "text/html", "Sec-Fetch-Mode", "navigate")
+	return b.do("GET", r.asked(), "Accept", "text/html", "Sec-Fetch-Mode", "navigate")
 }
 
 // got is an answer in the words of the table.
