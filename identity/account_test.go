@@ -781,10 +781,16 @@ func TestWhoMayAdminister(t *testing.T) {
 		"sign-in link": func(c context.Context, id string) error { _, err := w.MakeLink(c, id, models.LinkSignIn); return err },
 		"end sessions": func(c context.Context, id string) error { _, err := w.EndSessionsOf(c, id); return err },
 		"revoke":       func(c context.Context, id string) error { return w.RevokeSession(c, w.sessionOf(id)) },
-		"sessions":     func(c context.Context, id string) error { _, err := w.AllSessions(c, id); return err },
-		"merge":        func(c context.Context, id string) error { _, err := w.Merge(c, id, editor.ID); return err },
-		"merge into":   func(c context.Context, id string) error { _, err := w.Merge(c, editor.ID, id); return err },
-		"delete":       func(c context.Context, id string) error { return w.Delete(c, id) },
+		"token": func(c context.Context, id string) error {
+			if err := w.RevokeAPITokenOf(c, id, models.NewID()); !errors.Is(err, models.ErrNotFound) {
+				return err
+			}
+			return nil
+		},
+		"sessions":   func(c context.Context, id string) error { _, err := w.AllSessions(c, id); return err },
+		"merge":      func(c context.Context, id string) error { _, err := w.Merge(c, id, editor.ID); return err },
+		"merge into": func(c context.Context, id string) error { _, err := w.Merge(c, editor.ID, id); return err },
+		"delete":     func(c context.Context, id string) error { return w.Delete(c, id) },
 	}
 	some := func(perms ...policy.Permission) *models.Principal {
 		p := &models.Principal{User: models.User{ID: models.NewID(), Name: "some"}, ProvenAt: w.clock.now(), Access: policy.Access{Permissions: policy.Permissions{}}}

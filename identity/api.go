@@ -59,6 +59,17 @@ func (s *Service) RevokeAPIToken(ctx context.Context, p *models.Principal, id st
 	})
 }
 
+// RevokeAPITokenOf ends a token of somebody, for admins and the operator, or is
+// [models.ErrNotFound] where there is none of that id, or no such person.
+func (s *Service) RevokeAPITokenOf(ctx context.Context, userID, id string) error {
+	if err := s.mayChange(ctx, userID); err != nil {
+		return err
+	}
+	return s.Store.Change(ctx, func(tx *store.Tx) (models.Event, error) {
+		return tokenEvent(ctx, "token.revoke", id), tx.DeleteAPITokenOf(userID, id)
+	})
+}
+
 func tokenEvent(ctx context.Context, name, id string) models.Event {
 	e := models.NewEvent(ctx, name, models.OutcomeOK)
 	e.Target = &models.Target{Kind: "token", ID: id}

@@ -64,7 +64,10 @@ func TestAPIToken(t *testing.T) {
 // replica.
 func TestAPITokenEnds(t *testing.T) {
 	ends := map[string]func(w *world, p *models.Principal, id string) error{
-		"revoked":    func(w *world, p *models.Principal, id string) error { return w.RevokeAPIToken(ctx, p, id) },
+		"revoked": func(w *world, p *models.Principal, id string) error { return w.RevokeAPIToken(ctx, p, id) },
+		"revoked by the operator": func(w *world, p *models.Principal, id string) error {
+			return w.RevokeAPITokenOf(operator, p.User.ID, id)
+		},
 		"signed out": func(w *world, p *models.Principal, _ string) error { _, err := w.SignOut(ctx, p); return err },
 		"ended":      func(w *world, p *models.Principal, _ string) error { return w.RevokeSession(operator, p.SessionID) },
 		"disabled":   func(w *world, p *models.Principal, _ string) error { return w.Disable(operator, p.User.ID) },
@@ -147,6 +150,46 @@ func (w *world) mustHave(events ...string) {
 			w.t.Errorf("no event %s (%v)", name, err)
 		}
 	}
+}
+
+// An admin sees on somebody's page what opens the API in their name, without its
+// secret, and ends it there. It is that person's token or none.
+func TestTokensOfSomebody(t *testing.T) {
+	each(t, func(w *world) {
+		p, token, text := w.tokenOf(providertest.Ada)
+		other := w.account("other", policy.Viewer)
+		admin := w.account("boss", policy.Admin)
+		asking := as(w.principal(admin))
+		if err := w.RevokeAPITokenOf(asking, other.ID, token.ID); !errors.Is(err, models.ErrNotFound) {
+			w.t.Errorf("as if it were another's: %v", err)
+		}
+		page, err := w.Person(asking, p.User.ID)
+		if err != nil || len(page.Tokens) != 1 || page.Tokens[0].ID != token.ID || page.Tokens[0].SecretHash != "" {
+			w.t.Fatalf("%+v %v", page.Tokens, err)
+		}
+		if err := w.RevokeAPITokenOf(asking, p.User.ID, token.ID); err != nil {
+			w.t.Fatal(err)
+		}
+		if _, err := w.AuthenticateAPI(ctx, text); !errors.Is(err, identity.ErrUnauthenticated) {
+			w.t.Errorf("it opens still: %v", err)
+		}
+		found, err := w.Events(operator, models.Filter{Event: "token.revoke"}, 0, 2)
+		if err != nil || len(found) != 1 || found[0].Event.Actor.ID != admin.ID || *found[0].Event.Target != (models.Target{Kind: "token", ID: token.ID}) {
+			w.t.Errorf("%+v %v", found, err)
+		}
+	})
+}
+
+// A token of a session that has ended by itself opens nothing and is not shown,
+// though both may be kept still.
+func TestTokensOfEndedSessions(t *testing.T) {
+	each(t, func(w *world) {
+		p, _, _ := w.tokenOf(providertest.Ada)
+		w.clock.pass(8 * time.Hour)
+		if page, err := w.Person(operator, p.User.ID); err != nil || len(page.Tokens) != 0 {
+			w.t.Errorf("%+v %v", page.Tokens, err)
+		}
+	})
 }
 
 // The recent proof that counts is the session's own, at each request.

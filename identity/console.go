@@ -71,6 +71,9 @@ type PersonPage struct {
 	// Factors are without their secrets.
 	Factors       []models.Factor
 	RecoveryCodes int
+	// Tokens for the API are those that open it now, the newest first, without their
+	// secrets. When one was last used is not kept.
+	Tokens []models.APIToken
 	// Recent is what they did and what was done to them, the newest first.
 	Recent []models.Record
 	// Version is for [WithVersion].

@@ -168,8 +168,24 @@ func (s *Service) tellBelongings(ctx context.Context, page *PersonPage) error {
 	for i := range page.Factors {
 		page.Factors[i].Sealed = ""
 	}
+	if page.Tokens, err = s.tokensIn(ctx, id, page.Sessions); err != nil {
+		return err
+	}
 	page.Recent, err = s.recentOf(ctx, id)
 	return err
+}
+
+// tokensIn are somebody's tokens for the API that were made in one of these
+// sessions: others open nothing, though they may still be kept.
+func (s *Service) tokensIn(ctx context.Context, userID string, open []models.Session) ([]models.APIToken, error) {
+	tokens, err := s.Store.APITokensOf(ctx, userID, s.Now())
+	tokens = slices.DeleteFunc(tokens, func(t models.APIToken) bool {
+		return !slices.ContainsFunc(open, func(one models.Session) bool { return one.ID == t.SessionID })
+	})
+	for i := range tokens {
+		tokens[i].SecretHash = ""
+	}
+	return tokens, err
 }
 
 // recentOf are the latest events of somebody and about them. What another one did
