@@ -127,14 +127,14 @@ func (s *Server) privileged(c echo.Context) error {
 		v.Wrong = wrong
 		return s.show(c, http.StatusBadRequest, v)
 	}
-	records, err := s.Identity.PrivilegedEvents(c.Request().Context(), f, before, onePage)
+	found, err := s.Identity.PrivilegedEvents(c.Request().Context(), f, before, onePage)
 	if err != nil {
 		return err
 	}
-	if len(records) == onePage {
-		v.Older = strconv.FormatInt(records[onePage-1].Seq, 10)
+	if v.Back = found.Back; found.Next > 0 {
+		v.Older = strconv.FormatInt(found.Next, 10)
 	}
-	if v.Lines, err = s.eventLines(c, records); err != nil {
+	if v.Lines, err = s.eventLines(c, found.Records); err != nil {
 		return err
 	}
 	return s.show(c, http.StatusOK, v)

@@ -58,20 +58,20 @@ func PrivilegedKinds() []PrivilegedKind { return slices.Clone(privileged) }
 // newest first, of those before event number before; zero begins at the end. Of a
 // filter nothing else counts. It is for auditors, admins and the operator, and is
 // recorded (audit.read).
-func (s *Service) PrivilegedEvents(ctx context.Context, f models.Filter, before int64, limit int) ([]models.Record, error) {
+func (s *Service) PrivilegedEvents(ctx context.Context, f models.Filter, before int64, limit int) (EventPage, error) {
 	if err := s.mayAudit(ctx); err != nil {
-		return nil, err
+		return EventPage{}, err
 	}
 	f = models.Filter{Person: f.Person, Since: f.Since, Until: f.Until}
 	kinds := make([]store.Kind, len(privileged))
 	for i, k := range privileged {
 		kinds[i] = store.Kind{Event: k.Event, Permission: string(k.Permission)}
 	}
-	records, err := s.Store.RecordsOf(ctx, kinds, f, store.Page{Before: before, Limit: sized(limit)})
+	found, err := s.Store.SearchOf(ctx, kinds, f, store.Page{Before: before, Limit: sized(limit)})
 	if err != nil {
-		return nil, ErrNotNow.Because(err)
+		return EventPage{}, ErrNotNow.Because(err)
 	}
-	return records, s.looked(ctx, "privileged", f)
+	return EventPage(found), s.looked(ctx, "privileged", f)
 }
 
 // looked records that somebody looked at a view of the trail.

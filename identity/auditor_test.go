@@ -35,7 +35,7 @@ func views(w *world) map[string]func(c context.Context) (int, error) {
 		},
 		"privileged": func(c context.Context) (int, error) {
 			all, err := w.PrivilegedEvents(c, models.Filter{}, 0, 0)
-			return len(all), err
+			return len(all.Records), err
 		},
 		"failures": func(c context.Context) (int, error) {
 			f, err := w.Failures(c, w.clock.now().Add(-time.Hour), w.clock.now().Add(time.Hour))
@@ -206,11 +206,11 @@ func TestPrivilegedEvents(t *testing.T) {
 		if err := w.Store.Record(ctx, did("wipe_assets"), did("launch_pipeline_execution"), did("delete_pipeline_run"), did("unclassified_mutation")); err != nil {
 			w.t.Fatal(err)
 		}
-		said := func(all []models.Record, err error) (words []string) {
+		said := func(all identity.EventPage, err error) (words []string) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			for _, r := range all {
+			for _, r := range all.Records {
 				words = append(words, strings.TrimSpace(r.Event.Event+" "+r.Event.Permission))
 			}
 			return words
@@ -222,10 +222,10 @@ func TestPrivilegedEvents(t *testing.T) {
 			w.t.Errorf("%v\n%s", all, diff)
 		}
 		first, err := w.PrivilegedEvents(operator, models.Filter{}, 0, 2)
-		if err != nil || len(first) != 2 {
-			w.t.Fatal(err, len(first))
+		if err != nil || len(first.Records) != 2 {
+			w.t.Fatal(err, len(first.Records))
 		}
-		rest := said(w.PrivilegedEvents(operator, models.Filter{}, first[1].Seq, 100))
+		rest := said(w.PrivilegedEvents(operator, models.Filter{}, first.Next, 100))
 		if diff := cmp.Diff(all, append(said(first, nil), rest...)); diff != "" {
 			w.t.Errorf("the pages are not the whole: %s", diff)
 		}

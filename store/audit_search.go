@@ -188,20 +188,32 @@ func (s *Store) Search(ctx context.Context, f models.Filter, p Page) (found Foun
 	return s.search(ctx, f, p, searchAtMost)
 }
 
-func (s *Store) search(ctx context.Context, f models.Filter, p Page, many int) (found Found, err error) {
+func (s *Store) search(ctx context.Context, f models.Filter, p Page, many int) (Found, error) {
+	p.Oldest = false
+	return s.find(ctx, f, p, func(db *gorm.DB, bounded Page) (*gorm.DB, int64, error) {
+		bounded, reach, err := led(db, f, bounded, many)
+		bounded.After = max(bounded.After, reach-1)
+		return pageOf(db, f, bounded), reach, err
+	})
+}
+
+// find reads a page of a query, which tells the number of the last event that it
+// looks at; zero where that is the trail's end.
+func (s *Store) find(ctx context.Context, f models.Filter, p Page, query func(*gorm.DB, Page) (page *gorm.DB, reach int64, err error)) (found Found, err error) {
 	var rows []eventRow
 	limit, reach := p.Limit, int64(0)
-	p.Oldest, p.Limit = false, limit+1
+	p.Limit++
 	err = s.planned(ctx, func(db *gorm.DB) error {
 		bounded, err := s.within(db, f, p)
-		if err == nil {
-			bounded, reach, err = led(db, f, bounded, many)
-		}
 		if err != nil {
 			return err
 		}
-		bounded.After = max(bounded.After, reach-1)
-		if err := pageOf(db, f, bounded).Select("seq", "hash", "body").Find(&rows).Error; err != nil || len(rows) >= limit || reach == 0 {
+		page, last, err := query(db, bounded)
+		if err != nil {
+			return err
+		}
+		reach = last
+		if err := page.Select("seq", "hash", "body").Find(&rows).Error; err != nil || len(rows) >= limit || reach == 0 {
 			return err
 		}
 		return db.Table("events").Where("seq = ?", reach).Pluck("time", &found.Back).Error

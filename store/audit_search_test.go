@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dagpass/dagpass/models"
@@ -22,6 +24,9 @@ func mixed(t *testing.T, s *store.Store) {
 		}
 		if i%3 > 0 {
 			e.Target = &models.Target{Kind: "job", ID: fmt.Sprint("t", i%9), Location: fmt.Sprint("l", i%4)}
+		}
+		if i%11 == 0 {
+			e.Permission = "wipe"
 		}
 		if i > 250 {
 			e.RunID = "late"
@@ -88,8 +93,41 @@ func TestSearchLosesNothing(t *testing.T) {
 					want = append(want, r.Seq)
 				}
 			}
-			for _, by := range []struct{ limit, many int }{{3, 1}, {1, 4}, {7, 11}, {50, 40}, {5, 1000}} {
-				if got := searched(t, s, f, by.limit, by.many); !slices.Equal(got, want) {
+			for _, by := range steps {
+				if got := searched(t, by, s.SearchFew, f); !slices.Equal(got, want) {
+					t.Errorf("%s, by %+v: got %v, want %v", f, by, got, want)
+				}
+			}
+		}
+	})
+}
+
+// steps are how long pages are, and how many events are looked at for one.
+var steps = []step{{3, 1}, {1, 4}, {7, 11}, {50, 40}, {5, 1000}}
+
+type step struct{ limit, many int }
+
+// The same for events of several kinds.
+func TestSearchOfKindsLosesNothing(t *testing.T) {
+	kinds := []store.Kind{{Event: "noun1.verb3"}, {Event: "noun0.*"}, {Permission: "wipe"}, {Event: "noun1.verb1", Failed: true}}
+	of := func(e models.Event) bool {
+		return e.Event == "noun1.verb3" || strings.HasPrefix(e.Event, "noun0.") || e.Permission == "wipe" || e.Event == "noun1.verb1" && e.Outcome == "refused"
+	}
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		mixed(t, s)
+		everything := must(s.Records(t.Context(), models.Filter{}, store.Page{Limit: 1000}))
+		for _, f := range []models.Filter{{}, {Person: "u3"}, {Person: "u99"}, {Person: "u3", Since: hour(40), Until: hour(90)}, {Since: hour(40)}} {
+			var want []int64
+			for _, r := range everything {
+				if of(r.Event) && chosen(f, r.Event) {
+					want = append(want, r.Seq)
+				}
+			}
+			search := func(ctx context.Context, f models.Filter, p store.Page, many int) (store.Found, error) {
+				return s.SearchOfFew(ctx, kinds, f, p, many)
+			}
+			for _, by := range steps {
+				if got := searched(t, by, search, f); !slices.Equal(got, want) {
 					t.Errorf("%s, by %+v: got %v, want %v", f, by, got, want)
 				}
 			}
@@ -98,10 +136,11 @@ func TestSearchLosesNothing(t *testing.T) {
 }
 
 // searched goes through all pages of a search.
-func searched(t *testing.T, s *store.Store, f models.Filter, limit, many int) (all []int64) {
+func searched(t *testing.T, by step, search func(context.Context, models.Filter, store.Page, int) (store.Found, error), f models.Filter) (all []int64) {
 	t.Helper()
+	limit := by.limit
 	for before := int64(0); ; {
-		found, err := s.SearchFew(t.Context(), f, store.Page{Before: before, Limit: limit}, many)
+		found, err := search(t.Context(), f, store.Page{Before: before, Limit: limit}, by.many)
 		if err != nil || len(found.Records) > limit {
 			t.Fatalf("%s: %d events (%v)", f, len(found.Records), err)
 		}

@@ -269,8 +269,8 @@ func manyEvents(t *testing.T, s *store.Store, n int) {
 		numbers, at = "WITH n(i) AS (SELECT generate_series(1, ?))", "timestamptz '2026-01-01 00:00:00Z' + i * interval '1 hour'"
 	}
 	err := s.Writer().Exec(`INSERT INTO events (seq, previous, hash, body, time, event, outcome, actor_id, request_id) `+numbers+`
-		SELECT i, '', '', '{"actor":{"name":"n' || i % 1000 || '"},"target":{"id":"t' || i % 1000 || '","location":"l' || i % 100 || '"},"run_id":"run' || i % 1000 || '"}',
-		`+at+`, 'noun' || i % 100 || '.verb' || i % 100, 'o' || i % 100, 'u' || i % 1000, 'r' || i FROM n`, n).Error
+		SELECT i, '', '', '{"actor":{"name":"n' || (i % 1000) || '"},"target":{"id":"t' || (i % 1000) || '","location":"l' || (i % 100) || '"},"run_id":"run' || (i % 1000) || '"}',
+		`+at+`, 'noun' || (i % 100) || '.verb' || (i % 100), 'o' || (i % 100), 'u' || (i % 1000), 'r' || i FROM n`, n).Error
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,6 +57,56 @@ func (s *Store) RecordsOf(ctx context.Context, kinds []Kind, f models.Filter, p 
 	return s.recordsOf(ctx, rows, p)
 }
 
+// SearchOf is [Store.RecordsOf], the newest first, in bounded time. Of a person
+// who has done much and little of these kinds, a page may have fewer events than
+// its limit, or none, although there is a next one.
+func (s *Store) SearchOf(ctx context.Context, kinds []Kind, f models.Filter, p Page) (Found, error) {
+	return s.searchOf(ctx, kinds, f, p, searchAtMost)
+}
+
+func (s *Store) searchOf(ctx context.Context, kinds []Kind, f models.Filter, p Page, many int) (Found, error) {
+	p.Oldest, f.Event = false, ""
+	return s.find(ctx, f, p, func(db *gorm.DB, bounded Page) (*gorm.DB, int64, error) {
+		all := terms(db, f, bounded)
+		if len(all) == 0 { // each kind has an index, and gives a page at once
+			return chosen(db, kinds, f, bounded), 0, nil
+		}
+		bounded.lead = all[0].name
+		reach, err := numberOf(nth(db, all[0], bounded, many), 0)
+		bounded.After = max(bounded.After, reach-1)
+		is, values := anyOf(db, kinds)
+		return pageOf(db.Where(is, values...).Session(&gorm.Session{}), f, bounded), reach, err
+	})
+}
+
+// anyOf is the condition for an event to be of one of the kinds. For such words
+// no index is used.
+func anyOf(db *gorm.DB, kinds []Kind) (is string, values []any) {
+	said, _ := spoken(db, "permission")
+	var all []string
+	for _, failed := range []bool{false, true} {
+		var events, nouns, permissions []string
+		for _, k := range kinds {
+			noun, ofAll := models.Filter{Event: k.Event}.Noun()
+			switch {
+			case k.Failed != failed:
+			case k.Permission != "":
+				permissions = append(permissions, k.Permission)
+			case ofAll:
+				nouns = append(nouns, noun)
+			default:
+				events = append(events, k.Event)
+			}
+		}
+		one := "(noun || '' IN ? OR event || '' IN ? OR " + said + " || '' IN ?)"
+		if failed {
+			one = "(outcome NOT IN ('ok', 'allowed') AND " + one + ")"
+		}
+		all, values = append(all, one), append(values, nouns, events, permissions)
+	}
+	return "(" + strings.Join(all, " OR ") + ")", values
+}
+
 func chosen(db *gorm.DB, kinds []Kind, f models.Filter, p Page) *gorm.DB {
 	each, pages := make([]string, len(kinds)), make([]any, len(kinds))
 	for i, k := range kinds {

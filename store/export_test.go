@@ -74,3 +74,8 @@ func (s *Store) SearchSessions(ctx context.Context, text string, after Cursor, l
 ) {
 	return s.openSessions(ctx, text, after, limit, most, now, idle)
 }
+
+// SearchOfFew is [Store.SearchOf] that looks at so many events of a person at once.
+func (s *Store) SearchOfFew(ctx context.Context, kinds []Kind, f models.Filter, p Page, many int) (Found, error) {
+	return s.searchOf(ctx, kinds, f, p, many)
+}

@@ -1,17 +1,20 @@
 package views
 
-// searched tells how far a search went that has ended before the page was full.
-func (p ConsoleAudit) searched() string {
-	until := p.Back.UTC().Format("2 Jan 2006, 15:04") + " UTC"
-	if len(p.Lines) == 0 {
+import "time"
+
+// searched tells how far back a search went that has ended before the page was
+// full, with so many lines on it.
+func searched(lines int, back time.Time) string {
+	until := back.UTC().Format("2 Jan 2006, 15:04") + " UTC"
+	if lines == 0 {
 		return "No event is like this back to " + until + ". Older ones have not been looked at yet."
 	}
 	return "This is all back to " + until + ". Older ones have not been looked at yet."
 }
 
-// older is the way to the next page in words.
-func (p ConsoleAudit) older() string {
-	if p.Back.IsZero() {
+// older is the way to the next page in words, behind one that went so far back.
+func older(back time.Time) string {
+	if back.IsZero() {
 		return "Older"
 	}
 	return "Search on"

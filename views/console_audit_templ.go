@@ -225,7 +225,7 @@ func consoleAuditPage(p ConsoleAudit) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else if len(p.Lines) == 0 && !p.Back.IsZero() {
-				templ_7745c5c3_Err = nothing(p.searched()).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = nothing(searched(len(p.Lines), p.Back)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -249,13 +249,13 @@ func consoleAuditPage(p ConsoleAudit) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if !p.Back.IsZero() {
-					templ_7745c5c3_Err = nothing(p.searched()).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = nothing(searched(len(p.Lines), p.Back)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				}
 			}
-			templ_7745c5c3_Err = pager(first(p.Filter.Before, p.at("/auth/admin/audit")), following(p.Older, p.at("/auth/admin/audit", "before", p.Older)), "Newest", p.older()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = pager(first(p.Filter.Before, p.at("/auth/admin/audit")), following(p.Older, p.at("/auth/admin/audit", "before", p.Older)), "Newest", older(p.Back)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

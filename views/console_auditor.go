@@ -64,7 +64,8 @@ type ConsolePrivileged struct {
 	Wrong  Wrong
 	Kinds  []ConsoleKind
 	Lines  []ConsoleEvent
-	Older  string // cursor of the next page, sent as "before"; "" for none
+	Older  string    // cursor of the next page, sent as "before"; "" for none
+	Back   time.Time // as in [ConsoleAudit]
 }
 
 // Component renders the page.

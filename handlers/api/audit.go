@@ -103,11 +103,7 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*Body[Events], error
 		Person: in.Person, Event: in.Event, Outcome: in.Outcome, Target: in.Target, Location: in.Location, Run: in.Run, Request: in.Request,
 		Since: in.Since, Until: in.Until,
 	}, before, in.Limit)
-	page := Events{Events: each(found.Records, eventOf)}
-	if found.Next > 0 {
-		page.Next = strconv.FormatInt(found.Next, 10)
-	}
-	return say(page, err)
+	return say(searched(found), err)
 }
 
 type privilegedInput struct {
@@ -124,8 +120,17 @@ func (a *API) privileged(ctx context.Context, in *privilegedInput) (*Body[Events
 	if err != nil {
 		return nil, err
 	}
-	records, err := a.Identity.PrivilegedEvents(ctx, models.Filter{Person: in.Person, Since: in.Since, Until: in.Until}, before, in.Limit)
-	return say(pageOf(records, in.Limit), err)
+	found, err := a.Identity.PrivilegedEvents(ctx, models.Filter{Person: in.Person, Since: in.Since, Until: in.Until}, before, in.Limit)
+	return say(searched(found), err)
+}
+
+// searched is a page of a search, which may have a next one although it is short.
+func searched(found identity.EventPage) Events {
+	page := Events{Events: each(found.Records, eventOf)}
+	if found.Next > 0 {
+		page.Next = strconv.FormatInt(found.Next, 10)
+	}
+	return page
 }
 
 // RunTrail is everything about a run.

@@ -72,6 +72,7 @@ func privileges() []Page {
 	return []Page{
 		page("usual", views.ConsolePrivileged{Console: console(), Kinds: kinds, Lines: consoleEvents()[1:4], Older: "990"}),
 		page("empty", views.ConsolePrivileged{Console: auditor(), Kinds: kinds}),
+		page("searching", views.ConsolePrivileged{Console: auditor(), Kinds: kinds, Older: "990", Back: consoleEvents()[0].Time}),
 		page("hostile", views.ConsolePrivileged{
 			Console: hostileConsole(), Filter: views.ConsoleAuditFilter{Person: Markup, Since: Markup, Until: Markup, Before: Markup},
 			Wrong: hostile("person", "since", "until", ""), Kinds: []views.ConsoleKind{{Name: Markup, Why: Markup}}, Lines: hostileEvents(), Older: Markup,
