@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/dagpass/dagpass/models"
 	"github.com/dagpass/dagpass/policy"
@@ -151,6 +152,7 @@ func (l *loader) checkIssuer(p provider) {
 // checkLists refuses entries that nobody could match: their author would not
 // learn it, and a door would stay shut.
 func (l *loader) checkLists(p provider) {
+	l.checkEntries(p.prefix+"ALLOWED_EMAILS", p.gate.Emails)
 	l.checkEntries(p.prefix+"ALLOWED_DOMAINS", p.gate.Domains)
 	l.checkEntries(p.prefix+"ALLOWED_GROUPS", p.gate.Groups)
 	l.checkEntries(p.prefix+"ALLOWED_ORGS", p.gate.Orgs)
@@ -173,8 +175,8 @@ func (l *loader) checkLists(p provider) {
 // file would have one entry that nobody has.
 func (l *loader) checkEntries(name string, entries []string) {
 	for _, entry := range entries {
-		if strings.ContainsFunc(entry, unicode.IsControl) {
-			l.bad("DAGPASS_%s: %q must be on one line, with commas between entries", name, entry)
+		if !utf8.ValidString(entry) || strings.ContainsFunc(entry, unicode.IsControl) {
+			l.bad("DAGPASS_%s: %q must be plain text on one line, with commas between entries", name, entry)
 		}
 	}
 }

@@ -96,7 +96,9 @@ func TestComposeRefuses(t *testing.T) {
 		{"OIDC_OKTA_ALLOWED_EMAILS", "corp.com", `"corp.com" is not an e-mail address.`},
 		{"OIDC_OKTA_ALLOWED_DOMAINS", "@corp.com", `"@corp.com" must be written without @.`},
 		{"OIDC_OKTA_ALLOWED_DOMAINS", " , ", "This is blank."},
-		{"OIDC_OKTA_ALLOWED_GROUPS", "a\nb", `"a\nb" must be on one line, with commas between entries.`},
+		{"OIDC_OKTA_ALLOWED_GROUPS", "a\nb", `"a\nb" must be plain text on one line, with commas between entries.`},
+		{"OIDC_OKTA_ALLOWED_GROUPS", "a\xff", `"a\xff" must be plain text on one line, with commas between entries.`},
+		{"OIDC_OKTA_ALLOWED_EMAILS", "a\x00@b.c", `"a\x00@b.c" must be plain text on one line, with commas between entries.`},
 		{"BRAND_NAME", strings.Repeat("x", 61), "This must have 60 characters or less."},
 		{"BRAND_NAME", "a\nb", "This must be plain text."},
 		{"BRAND_COLOR", "red", "This must be # and six hexadecimal digits, such as #3b5bdb."},
@@ -204,29 +206,30 @@ func TestSettingsAcrossProcesses(t *testing.T) {
 // With a change that cannot be, nothing starts; it says which and how to put it
 // right, and that works.
 func TestUnreadableChange(t *testing.T) {
-	url := storetest.SQLiteURL(t)
-	p := start(t, url)
-	if err := p.stop(); err != nil {
-		t.Fatal(err)
-	}
-	o := p.operator(url)
-	o.must("", "setting", "set", "MESSAGE", "hello")
-	put(t, url, "SESSION_IDLE", "soon")
-	put(t, url, "DEFAULT_ROLE", "clerk")
-	for _, name := range []string{"DEFAULT_ROLE", "SESSION_IDLE"} {
-		status, _, said := o.run("", "user", "list")
-		if status != exitUsage || !strings.Contains(said, "DAGPASS_"+name+" was changed in the console") || !strings.Contains(said, "dagpass setting clear "+name) {
-			t.Errorf("%s: status %d, %s", name, status, said)
+	storetest.EachURL(t, func(t *testing.T, url string) {
+		p := start(t, url)
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
 		}
-		if list := o.must("", "setting", "list"); !strings.Contains(list, name) {
-			t.Errorf("%s is not listed: %s", name, list)
+		o := p.operator(url)
+		o.must("", "setting", "set", "MESSAGE", "hello")
+		put(t, url, "SESSION_IDLE", "soon")
+		put(t, url, "DEFAULT_ROLE", "clerk")
+		for _, name := range []string{"DEFAULT_ROLE", "SESSION_IDLE"} {
+			status, _, said := o.run("", "user", "list")
+			if status != exitUsage || !strings.Contains(said, "DAGPASS_"+name+" was changed in the console") || !strings.Contains(said, "dagpass setting clear "+name) {
+				t.Errorf("%s: status %d, %s", name, status, said)
+			}
+			if list := o.must("", "setting", "list"); !strings.Contains(list, name) {
+				t.Errorf("%s is not listed: %s", name, list)
+			}
+			if status, _, said := o.run("", "setting", "set", "SESSION_TTL", "nonsense"); status != exitFailed {
+				t.Errorf("what cannot be is taken: status %d, %s", status, said)
+			}
+			o.must("", "setting", "clear", name)
 		}
-		if status, _, said := o.run("", "setting", "set", "SESSION_TTL", "nonsense"); status != exitFailed {
-			t.Errorf("what cannot be is taken: status %d, %s", status, said)
-		}
-		o.must("", "setting", "clear", name)
-	}
-	o.must("", "user", "list")
+		o.must("", "user", "list")
+	})
 }
 
 // A list of a provider that was removed since opens no door: it stops nothing, is
