@@ -167,6 +167,12 @@ func (s *site) fill(text string) string {
 		}
 		text = strings.ReplaceAll(text, "{grant}", g.ID)
 	}
+	if strings.Contains(text, "{token}") {
+		user, in := s.admin("h"+models.NewID()[:8]), s.browser()
+		in.signInAs(user.Name)
+		id := strings.Split(in.program().token, "_")[2]
+		text = strings.NewReplacer("{holder}", user.ID, "{token}", id).Replace(text)
+	}
 	if strings.Contains(text, "{somebody}") || strings.Contains(text, "{session}") {
 		user := s.account("u" + models.NewID()[:8])
 		in := s.browser()
@@ -199,6 +205,7 @@ var operations = []struct {
 	{"signOutPerson", "POST", "/people/{somebody}/sign-out", "", 200, `"sessions_ended":1`},
 	{"resetSecondFactors", "POST", "/people/{somebody}/reset-mfa", "", 200, `"second_factors_removed":0`},
 	{"makeLink", "POST", "/people/{somebody}/link", `{"purpose":"signin"}`, 200, `/auth/link?token=`},
+	{"revokeToken", "DELETE", "/people/{holder}/tokens/{token}", "", 204, ""},
 	{"deletePerson", "DELETE", "/people/{somebody}", "", 204, ""},
 
 	{"listSessions", "GET", "/sessions?limit=2&text=root", "", 200, `"current":true`},
@@ -280,12 +287,12 @@ func TestHostileAddresses(t *testing.T) {
 		for method, op := range item.Operations() {
 			for _, param := range op.Parameters {
 				for _, bad := range hostile {
-					target := strings.NewReplacer("{id}", "nobody", "{name}", "NOTHING").Replace(path)
+					target := strings.NewReplacer("{id}", "nobody", "{name}", "NOTHING", "{token}", "nothing").Replace(path)
 					switch param.Value.In {
 					case "query":
 						target += "?" + url.Values{param.Value.Name: {bad}}.Encode()
 					case "path":
-						target = strings.ReplaceAll(path, "{"+param.Value.Name+"}", url.PathEscape(bad))
+						target = strings.NewReplacer("{"+param.Value.Name+"}", url.PathEscape(bad), "{id}", "nobody", "{token}", "nothing").Replace(path)
 					default:
 						continue
 					}
@@ -293,7 +300,7 @@ func TestHostileAddresses(t *testing.T) {
 				}
 			}
 			for _, query := range []string{"?%zz", "?a=%ff", "?x=1", "?limit=1&limit=2", "?;", "?limit=", "?cursor=%00"} {
-				p.bad(method, strings.NewReplacer("{id}", "nobody", "{name}", "NOTHING").Replace(path)+query, "", "")
+				p.bad(method, strings.NewReplacer("{id}", "nobody", "{name}", "NOTHING", "{token}", "nothing").Replace(path)+query, "", "")
 			}
 		}
 	}
@@ -312,7 +319,7 @@ func (p *program) bad(method, target, body, sent string) {
 func TestHostileBodies(t *testing.T) {
 	_, _, p := adminProgram(t)
 	for path, item := range p.doc.Paths.Map() {
-		target := strings.NewReplacer("{id}", models.NewID(), "{name}", "NOTHING").Replace(path)
+		target := strings.NewReplacer("{id}", models.NewID(), "{name}", "NOTHING", "{token}", models.NewID()).Replace(path)
 		for method, op := range item.Operations() {
 			if op.RequestBody == nil {
 				if a := p.ask(method, target, `{"a":1}`); a.StatusCode != 400 || a.problem().Code != "unwanted_body" {

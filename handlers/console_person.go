@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -56,6 +57,9 @@ func (s *Server) consolePerson(c echo.Context, p identity.PersonPage) views.Cons
 		shown := s.consoleWay(way)
 		shown.At = s.moreAt(c, way.Access)
 		v.Ways = append(v.Ways, shown)
+	}
+	for _, t := range p.Tokens {
+		v.Tokens = append(v.Tokens, apiToken(c, t))
 	}
 	for _, session := range p.Sessions {
 		v.Sessions = append(v.Sessions, s.consoleSession(c, session, p.User))
@@ -199,6 +203,18 @@ func (s *Server) enable(c echo.Context) error {
 func (s *Server) signOutSomebody(c echo.Context) error {
 	return s.changePerson(c, "sign-out", "signed_out", func(ctx context.Context, id string) error {
 		_, err := s.Identity.EndSessionsOf(ctx, id)
+		return err
+	})
+}
+
+// revokeTokenOf ends a token of somebody. One that has ended meanwhile is what was
+// wanted.
+func (s *Server) revokeTokenOf(c echo.Context) error {
+	return s.changePerson(c, "", "token_revoked", func(ctx context.Context, id string) error {
+		err := s.Identity.RevokeAPITokenOf(ctx, id, plain(field(c, "id")))
+		if models.IsID(id) && errors.Is(err, models.ErrNotFound) {
+			return nil
+		}
 		return err
 	})
 }

@@ -574,7 +574,7 @@ func TestConsoleConfirms(t *testing.T) {
 	page := "/auth/admin/people/" + bob.ID
 	pass(20 * time.Minute)
 	for path, back := range map[string]string{
-		"/auth/admin/people": "/auth/admin/people", page + "/role": page, page + "/delete": page, page + "/link": page,
+		"/auth/admin/people": "/auth/admin/people", page + "/role": page, page + "/delete": page, page + "/link": page, page + "/revoke-token": page,
 		"/auth/admin/sessions/end": "/auth/admin/sessions", tryPath: "/auth/admin/access", addPath: "/auth/admin/access", removePath: "/auth/admin/access",
 	} {
 		a := c.at.form(path, "version", c.at.versionOf(bob.ID), "role", "editor", "username", "x", "purpose", "password", "confirm", "yes")

@@ -109,6 +109,7 @@ POST /auth/admin/people/:id/enable    | 303 /auth/login | 303 /auth/login | 303 
 POST /auth/admin/people/:id/link      | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm | 403
 POST /auth/admin/people/:id/sign-out  | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm | 403
 POST /auth/admin/people/:id/reset-mfa | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm | 403
+POST /auth/admin/people/:id/revoke-token | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm | 403
 POST /auth/admin/people/:id/delete    | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 404 | 303 /auth/confirm | 403
 POST /auth/admin/access/grants/preview | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 400 | 303 /auth/confirm | 403
 POST /auth/admin/access/grants        | 303 /auth/login | 303 /auth/login | 303 /auth/login | 403 | 403 | 403 | 303 /auth/login | 400 | 303 /auth/confirm | 403

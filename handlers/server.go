@@ -178,6 +178,7 @@ func (s *Server) adminRoutes() {
 	s.post(admin, "/admin/people/:id/link", s.makeLink)
 	s.post(admin, "/admin/people/:id/sign-out", s.signOutSomebody)
 	s.post(admin, "/admin/people/:id/reset-mfa", s.resetFactors)
+	s.post(admin, "/admin/people/:id/revoke-token", s.revokeTokenOf)
 	s.post(admin, "/admin/people/:id/delete", s.deleteSomebody)
 	s.get(admin, "/admin/sessions", s.sessions)
 	s.post(admin, "/admin/sessions/end", s.revokeSession)

@@ -20,11 +20,13 @@ func (s *Server) fillTokens(c echo.Context, v *views.Account) error {
 	tokens, err := s.Identity.APITokens(ctx, p)
 	v.Tokens = &views.APITokens{}
 	for _, t := range tokens {
-		v.Tokens.List = append(v.Tokens.List, views.APIToken{
-			ID: t.ID, Name: t.Name, Made: t.CreatedAt, Expires: t.ExpiresAt, Here: t.SessionID == p.SessionID,
-		})
+		v.Tokens.List = append(v.Tokens.List, apiToken(c, t))
 	}
 	return err
+}
+
+func apiToken(c echo.Context, t models.APIToken) views.APIToken {
+	return views.APIToken{ID: t.ID, Name: t.Name, Made: t.CreatedAt, Expires: t.ExpiresAt, Here: t.SessionID == principal(c).SessionID}
 }
 
 // maxTokenName bounds what a token is called, in bytes.

@@ -123,6 +123,7 @@ type ConsolePerson struct {
 	HasPassword   bool
 	Factors       []Factor
 	RecoveryCodes int
+	Tokens        []APIToken // posted as "id" to …/revoke-token
 	Recent        []ConsoleEvent
 
 	// Links are the purposes of one-time links that may be made: "signin", "password".

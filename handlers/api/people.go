@@ -37,6 +37,8 @@ func (a *API) peopleOperations() {
 	add(a, op("POST", "/people/{id}/link", "makeLink", "Make a one-time link",
 		"The links that the person had before work no more. A link to sign in lasts 15 minutes, one to choose a password 72 hours. Whoever has it comes in as this person. "+
 			"Nobody makes one for an admin here: that takes the command line.", 404, 412), a.makeLink)
+	add(a, op("DELETE", "/people/{id}/tokens/{token}", "revokeToken", "Revoke a token of somebody",
+		"It opens nothing from the next request on.", absent...), a.revokeToken)
 	add(a, op("DELETE", "/people/{id}", "deletePerson", "Delete an account",
 		"Whom a provider still lets in comes back at the next sign-in: to bar somebody, disable them.", 404, 412), a.deletePerson)
 }
@@ -138,6 +140,7 @@ type PersonDetail struct {
 	Sessions      []Session      `json:"sessions" doc:"The open ones."`
 	Factors       []SecondFactor `json:"second_factors"`
 	RecoveryCodes int            `json:"recovery_codes" doc:"How many are left." example:"8"`
+	Tokens        []Token        `json:"tokens" doc:"Tokens for the API that are good, the newest first."`
 	Recent        []Event        `json:"recent" doc:"What they did and what was done to them, the newest first."`
 	Self          bool           `json:"self" doc:"Whether it is whoever asks." example:"false"`
 }
@@ -176,6 +179,15 @@ type SecondFactor struct {
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 }
 
+// Token is one for the API, without its text.
+type Token struct {
+	ID        string    `json:"id" example:"2b4d6f8a0c1e3a5c7e9b1d2f4a6c8e0b"`
+	Name      string    `json:"name" doc:"What the person calls it." example:"nightly report"`
+	Session   string    `json:"session" doc:"The id of the session that it ends with." example:"9b1d2f4a6c8e0b2d4f6a8c0e0f3c5a7e"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at" doc:"At the latest."`
+}
+
 // PersonID is whom it is about.
 type PersonID struct {
 	ID string `path:"id" maxLength:"100" doc:"The person's id." example:"0f3c5a7e9b1d2f4a6c8e0b2d4f6a8c0e"`
@@ -195,7 +207,7 @@ func (a *API) person(ctx context.Context, in *PersonID) (*personOutput, error) {
 		ID: p.User.ID, Name: p.User.Name, Email: p.User.Email, Username: p.Username, HasPassword: p.HasPassword, AssignedRole: string(p.User.Role),
 		CreatedAt: p.User.CreatedAt.UTC(), LastSeenAt: optional(p.LastSeen), DisabledAt: maybe(p.User.DisabledAt), Ways: each(p.Ways, wayOf),
 		Sessions: each(p.Sessions, func(s models.Session) Session { return a.sessionOf(ctx, s, p.User) }),
-		Factors:  each(p.Factors, factorOf), RecoveryCodes: p.RecoveryCodes, Recent: each(p.Recent, eventOf), Self: p.Self,
+		Factors:  each(p.Factors, factorOf), RecoveryCodes: p.RecoveryCodes, Tokens: each(p.Tokens, tokenOf), Recent: each(p.Recent, eventOf), Self: p.Self,
 	}}, nil
 }
 
@@ -213,6 +225,10 @@ func ruleOf(r identity.RuleText) Rule {
 
 func factorOf(f models.Factor) SecondFactor {
 	return SecondFactor{f.ID, string(f.Kind), f.Name, f.CreatedAt.UTC(), maybe(f.LastUsedAt)}
+}
+
+func tokenOf(t models.APIToken) Token {
+	return Token{t.ID, t.Name, t.SessionID, t.CreatedAt.UTC(), t.ExpiresAt.UTC()}
 }
 
 // Change is what every change of a person takes.
@@ -340,4 +356,17 @@ func (a *API) makeLink(ctx context.Context, in *linkInput) (*Body[Link], error) 
 		return err
 	})
 	return say(link, err)
+}
+
+type tokenInput struct {
+	Once
+	PersonID
+	Token string `path:"token" maxLength:"100" doc:"The token's id." example:"2b4d6f8a0c1e3a5c7e9b1d2f4a6c8e0b"`
+}
+
+func (a *API) revokeToken(ctx context.Context, in *tokenInput) (*Nothing, error) {
+	if !models.IsID(in.ID) || !models.IsID(in.Token) {
+		return nil, models.ErrNotFound
+	}
+	return &Nothing{}, a.Identity.RevokeAPITokenOf(ctx, in.ID, in.Token)
 }

@@ -115,10 +115,10 @@ func consolePersons() []Page {
 	usual := views.ConsolePerson{
 		Console: console(), ID: "3f2a9c0d4e5b6a7f8091a2b3c4d5e6f7", Name: "Grace Hopper", Email: "grace@example.com", Username: "grace",
 		Created: at(-4000 * time.Hour), LastSeen: at(-10 * time.Minute), Version: "v1", Role: "editor", Roles: roleNames(), Ways: consoleWays(),
-		Sessions: consoleSessionLines()[1:4], HasPassword: true, Factors: factors(), RecoveryCodes: 8, Recent: consoleEvents(), Links: []string{"password", "signin"},
+		Sessions: consoleSessionLines()[1:4], HasPassword: true, Factors: factors(), RecoveryCodes: 8, Tokens: personTokens(), Recent: consoleEvents(), Links: []string{"password", "signin"},
 	}
 	disabled, self, wrong, role := usual, usual, usual, usual
-	disabled.DisabledAt, disabled.Sessions, disabled.Notice = at(-time.Hour), nil, "The account is disabled. 3 sessions have ended."
+	disabled.DisabledAt, disabled.Sessions, disabled.Tokens, disabled.Notice = at(-time.Hour), nil, nil, "The account is disabled. 3 sessions have ended."
 	self.Self, self.Name, self.Email, self.Username, self.Role = true, "Ada Lovelace", "ada@example.com", "ada", "admin"
 	self.Tried, self.Wrong = "role", views.Wrong{"confirm": "Please confirm that you mean your own account."}
 	wrong.Tried, wrong.Wrong = "delete", views.Wrong{"confirm": "Please confirm this.", "": "This is the last admin. Make somebody else admin first."}
@@ -129,12 +129,19 @@ func consolePersons() []Page {
 			ID: Markup, Provider: Markup, Type: Markup, Who: Markup, Subject: Markup, Groups: []string{Markup}, Reason: Markup, Role: Markup,
 			At: []string{Markup}, Rules: []views.ConsoleRule{{Name: Markup, Text: Markup, Role: Markup, Locations: []string{Markup}, Permissions: []string{Markup}}},
 		}},
-		Sessions: hostileSessions(), Factors: []views.Factor{{ID: Markup, Kind: Markup, Name: Markup}}, Recent: hostileEvents(), Links: []string{Markup},
+		Sessions: hostileSessions(), Factors: []views.Factor{{ID: Markup, Kind: Markup, Name: Markup}}, Tokens: []views.APIToken{{ID: Markup, Name: Markup}}, Recent: hostileEvents(), Links: []string{Markup},
 		Tried: "disable", Wrong: hostile("role", "confirm", ""),
 	}
 	lost := views.ConsolePerson{Console: console(), ID: "1", Wrong: views.Wrong{"": "Somebody else changed this in the meantime."}}
 	return []Page{
 		page("usual", usual), page("disabled", disabled), page("self", self), page("delete-wrong", wrong), page("role-wrong", role), page("bare", lost), page("hostile", bad),
+	}
+}
+
+func personTokens() []views.APIToken {
+	return []views.APIToken{
+		{ID: "1", Name: "Nightly report of who has what", Made: at(-time.Hour), Expires: at(11 * time.Hour)},
+		{ID: "2", Name: "onboarding.py", Made: at(-5 * time.Hour), Expires: at(7 * time.Hour)},
 	}
 }
 
