@@ -90,7 +90,7 @@ func someName(r *rand.Rand) string {
 func TestKeysAreStable(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same names every time
 	good := 0
-	for range 200_000 {
+	for range 20_000 {
 		name := someName(r)
 		for what, key := range map[string]func(string) (string, bool){
 			"username": identity.UsernameKey,
@@ -118,7 +118,7 @@ func TestKeysAreStable(t *testing.T) {
 			}
 		}
 	}
-	if good < 10_000 {
+	if good < 1_000 {
 		t.Errorf("only %d names were names", good)
 	}
 }

@@ -155,7 +155,7 @@ func TestPreviewIsWhatHappens(t *testing.T) {
 	each(t, func(w *world) {
 		w.change(governed)
 		w.settable()
-		w.crowd(60)
+		w.crowd(24)
 		kept := w.give(operator, models.Grant{Domain: "example.org", Role: policy.Editor, Locations: []policy.Pattern{"a", "b*"}})
 		all := ruleChanges(kept.ID)
 		for _, name := range []string{"1 a domain", "2 a group", "3 of the file", "4 nobody", "5 to a list", "6 to a shorter", "7 to none", "8 a removal"} {

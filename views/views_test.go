@@ -19,6 +19,7 @@ import (
 // ones above all: what is named here would be blocked by our
 // Content-Security-Policy, or left out for readers who cannot see.
 func TestPagesHoldNothingForbidden(t *testing.T) {
+	all := pages(t)
 	for _, c := range []struct{ why, selector string }{
 		{"a script of its own", "script:not([src]), script:not(:empty)"},
 		{"a script that the page waits for", "script:not([defer])"},
@@ -41,7 +42,7 @@ func TestPagesHoldNothingForbidden(t *testing.T) {
 		{"a hidden order of tabs", `[tabindex]:not([tabindex="0"]):not([tabindex="-1"])`},
 		{"a link that opens a window", "[target]"},
 	} {
-		for name, page := range pages(t) {
+		for name, page := range all {
 			page.Find(c.selector).Each(func(_ int, s *goquery.Selection) { t.Errorf("%s holds %s: %s", name, c.why, outer(s)) })
 		}
 	}
