@@ -286,6 +286,9 @@ func settingChanges(l identity.SettingLine, value *string) []string {
 		if shown := shownSetting(l, value); shown != "" {
 			return shown
 		}
+		if l.Kind == identity.SettingList {
+			return "no list"
+		}
 		return "nothing"
 	}
 	return []string{"It is now: " + say(l.Effective) + ".", "It would be: " + say(after) + "."}
