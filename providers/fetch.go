@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -104,13 +106,21 @@ func decode(resp *http.Response, into any) error {
 func checkURL(raw string, plainAllowed bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
-		return nil, fmt.Errorf("%q is not an absolute URL without user and fragment", raw)
+		return nil, fmt.Errorf("%s is not an absolute URL without user and fragment", quoted(raw))
 	}
 	plain := u.Scheme == "http" && plainAllowed && loopback(u)
 	if u.Scheme != "https" && !plain {
 		return nil, fmt.Errorf("%q must be https (http is for loopback alone)", raw)
 	}
 	return u, nil
+}
+
+// quoted is an address as it was written, but for one that may hold a password.
+func quoted(raw string) string {
+	if strings.Contains(raw, "@") {
+		return "what is given"
+	}
+	return strconv.Quote(raw)
 }
 
 func loopback(u *url.URL) bool {

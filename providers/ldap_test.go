@@ -760,7 +760,7 @@ func TestLDAPConfig(t *testing.T) {
 		{"a name like loopback", at("ldap://localhost.corp.com"), "must be ldaps"},
 		{"http", at("https://dc1.corp.com"), "must be ldaps"},
 		{"a socket", at("ldapi://%2fvar%2frun"), "ldap"},
-		{"a password", at("ldaps://me:secret@dc1.corp.com"), "host alone"},
+		{"a password", at("ldaps://me:hush@dc1.corp.com"), "host alone"},
 		{"a base", at("ldaps://dc1.corp.com/dc=corp"), "host alone"},
 		{"no host", at("ldaps://"), "host alone"},
 		{"no server", at(), "no server"},

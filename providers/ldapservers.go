@@ -62,7 +62,7 @@ func newLDAPServers(cfg LDAPConfig) (*ldapServers, error) {
 func checkLDAPURL(raw string, startTLS bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" {
-		return nil, fmt.Errorf("%q is not ldaps:// or ldap:// with a host alone", raw)
+		return nil, fmt.Errorf("%s is not ldaps:// or ldap:// with a host alone", quoted(raw))
 	}
 	if u.Scheme == "ldaps" || u.Scheme == "ldap" && (startTLS || loopback(u)) {
 		return u, nil

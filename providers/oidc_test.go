@@ -614,3 +614,13 @@ func TestPublic(t *testing.T) {
 		}
 	}
 }
+
+// An address that is refused may hold a password, which no error repeats.
+func TestRefusedAddressIsNotRepeated(t *testing.T) {
+	for _, issuer := range []string{"https://me:hush@idp.corp.com", "https://me:hu%zzsh@idp", "me:hush@idp"} {
+		_, err := providers.NewOIDC(providers.OIDCConfig{Issuer: issuer})
+		if err == nil || strings.Contains(err.Error(), "me:") || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v", issuer, err)
+		}
+	}
+}
