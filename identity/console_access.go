@@ -47,7 +47,7 @@ const (
 	whoAtOnce = 250  // accounts that are read in one go
 	whoAtMost = 2000 // accounts that are looked at for one page
 	// lookFor is how long more accounts are looked at for a page that is not full.
-	lookFor = 40 * time.Millisecond
+	lookFor = 30 * time.Millisecond
 )
 
 // WhoCan lists who may do something and may sign in, by name, a line for each way

@@ -168,7 +168,7 @@ func nth(db *gorm.DB, t term, p Page, many int) *gorm.DB {
 }
 
 // searchAtMost is how many events of the rarest term one search looks at.
-const searchAtMost = 5000
+const searchAtMost = 3000
 
 // Found is what a search found.
 type Found struct {

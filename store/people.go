@@ -339,7 +339,7 @@ const (
 	sessionsAtOnce = 250  // sessions that are looked at in one go
 	sessionsAtMost = 2000 // sessions that one search looks at
 	// lookFor is how long a search goes on to look at more.
-	lookFor = 40 * time.Millisecond
+	lookFor = 30 * time.Millisecond
 )
 
 // OpenSessionsBy lists sessions that are open at now, the newest first, from

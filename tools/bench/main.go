@@ -65,7 +65,7 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "how long a measurement takes")
 	flag.StringVar(&o.cache, "cache", "/var/tmp/dagpass-bench", "where the databases of the console are kept for the next time; they take 20 GB")
 	flag.Float64Var(&o.share, "share", 1, "how much of them: 0.01 is a quick try")
-	flag.IntVar(&o.times, "times", 50, "how often each page of the console is asked for")
+	flag.IntVar(&o.times, "times", 30, "how often each page of the console is asked for")
 	flag.StringVar(&o.on, "on", "", "measure the console on one database and print it: sqlite or postgres")
 	flag.StringVar(&o.log, "log", "/dev/null", "where access logs are written; the default leaves the disk out of the figures")
 	flag.StringVar(&o.as, "as", "", "be a part of the benchmark: upstream, plain or tuned")
