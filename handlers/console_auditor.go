@@ -72,7 +72,10 @@ func (s *Server) reviewed(r identity.Reviewed) views.ConsoleReviewed {
 			Provider: s.wayIn(w.Slot), Subject: w.Subject, Since: instant(w.Since), LastUsed: instant(w.SignedInAt), Enters: w.Enters, Role: string(w.Role),
 		}
 		for _, rule := range w.Rules {
-			way.Rules = append(way.Rules, views.ConsoleRule{Name: ruleName(rule), Text: s.Identity.Policy().Text(rule), Locations: w.Locations[rule]})
+			made := w.Made[rule]
+			way.Rules = append(way.Rules, views.ConsoleRule{
+				Name: ruleName(rule), Text: s.Identity.Policy().Text(rule), Locations: w.Locations[rule], Since: made.At, By: made.By,
+			})
 		}
 		v.Ways = append(v.Ways, way)
 	}

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/dagpass/dagpass/models"
@@ -44,8 +45,18 @@ type ReviewedWay struct {
 	Rules []string `json:"rules"`
 	// Locations has, by rule, the patterns of code locations that it is limited to.
 	Locations map[string][]string `json:"locations,omitempty"`
+	// Made has, by rule, when a grant of the database was made. What the policy file
+	// says has no date here.
+	Made map[string]Made `json:"made,omitempty"`
 	// Enters tells whether they may still come in this way.
 	Enters bool `json:"enters"`
+}
+
+// Made is who made a grant, and when.
+type Made struct {
+	At time.Time `json:"at"`
+	// By is a name, or an id where nobody has it any more.
+	By string `json:"by,omitempty"`
 }
 
 // usersAtOnce is how many accounts a review holds in memory.
@@ -89,6 +100,33 @@ func (s *Service) reviewEach(ctx context.Context, users []models.User, fn func(R
 		}
 	}
 	return nil
+}
+
+// made tells of each grant of the database when it was made, by the name of its
+// rule.
+func (s *Service) made(ctx context.Context) (map[string]Made, error) {
+	stored, err := s.Store.Rules(ctx)
+	names, all := map[string]string{}, map[string]Made{}
+	for _, g := range stored.Grants {
+		by, e := s.nameOf(ctx, names, g.CreatedBy)
+		all["grant "+g.ID], err = Made{g.CreatedAt.UTC(), by}, errors.Join(err, e)
+	}
+	return all, err
+}
+
+// reviewGrants tells since when there are the grants by which somebody has what
+// they have.
+func reviewGrants(ways []ReviewedWay, made map[string]Made) {
+	for i := range ways {
+		for _, rule := range ways[i].Rules {
+			if m, ok := made[rule]; ok {
+				if ways[i].Made == nil {
+					ways[i].Made = map[string]Made{}
+				}
+				ways[i].Made[rule] = m
+			}
+		}
+	}
 }
 
 // reviewRole finds who assigned the role, and when.

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -99,12 +100,15 @@ func (s *Service) inReview(u models.User, identities []models.Identity, q Review
 // reviewAll tells of some accounts all that a review has.
 func (s *Service) reviewAll(ctx context.Context, users []models.User, identities map[string][]models.Identity) ([]Reviewed, error) {
 	factors, err := s.Store.FactorKinds(ctx, idsOf(users))
+	made, e := s.made(ctx)
+	err = errors.Join(err, e)
 	all := make([]Reviewed, len(users))
 	for i, u := range users {
 		if err != nil {
 			return nil, err
 		}
 		all[i] = s.review(u, identities[u.ID], factors[u.ID])
+		reviewGrants(all[i].Ways, made)
 		if u.Role != policy.None {
 			err = s.reviewRole(ctx, &all[i])
 		}

@@ -161,6 +161,11 @@ type ConsoleRule struct {
 	Role        string   // what the rule gives; "" for none
 	Locations   []string // where it holds; none is the whole deployment
 	Permissions []string // what it gives
+
+	// Since is when one was made here; zero where that is not shown. By is whoever
+	// made it, "" where that is not known.
+	Since time.Time
+	By    string
 }
 
 // ConsoleSession is one signed-in browser.

@@ -36,6 +36,7 @@ func reviews() []Page {
 					{Name: "The role that is assigned here"},
 					{Name: "Grant 2 of the policy file", Text: "{domain: example.com, role: viewer}"},
 					{Name: "Grant 5 of the policy file", Text: "{group: marketing, role: admin, locations: [marketing*, shared]}", Locations: []string{"marketing*", "shared"}},
+					{Name: "Grant caaeb865, made here", Text: "{email: grace@example.com, role: viewer}", Since: at(-70 * time.Hour), By: "Ada Lovelace"},
 				},
 			},
 			{Provider: "Password", Since: at(-900 * time.Hour), Rules: []views.ConsoleRule{{Name: "The role that is assigned here"}}, Role: "editor"},
@@ -55,7 +56,7 @@ func reviews() []Page {
 			Permissions: []views.ConsoleChoice{{Value: Markup, Label: Markup}}, Next: Markup,
 			Lines: []views.ConsoleReviewed{{
 				ID: Markup, Name: Markup, Email: "e" + Markup, Factors: []string{Markup}, Assigned: Markup, AssignedAt: at(0), AssignedBy: Markup,
-				Ways: []views.ConsoleReviewedWay{{Provider: Markup, Subject: Markup, Role: Markup, Rules: []views.ConsoleRule{{Name: Markup, Text: Markup, Locations: []string{Markup}}}}},
+				Ways: []views.ConsoleReviewedWay{{Provider: Markup, Subject: Markup, Role: Markup, Rules: []views.ConsoleRule{{Name: Markup, Text: Markup, Locations: []string{Markup}, Since: at(0), By: Markup}}}},
 			}},
 		}),
 	}
