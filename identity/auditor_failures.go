@@ -48,7 +48,7 @@ const (
 	FailureAddresses = 20
 	// failuresAtMost is how many events are counted, the newest: a page must not
 	// take longer the more somebody guesses.
-	failuresAtMost = 5000
+	failuresAtMost = 3000
 )
 
 // verifications are the events in which somebody proves who they are.
@@ -63,7 +63,7 @@ var verifications = []store.Kind{
 }
 
 // Failures counts failed verifications from a time until before another, the
-// newest 5,000 events of them. An event that stands for several counts as so
+// newest 3,000 events of them. An event that stands for several counts as so
 // many. It is for auditors, admins and the operator, and is recorded (audit.read).
 func (s *Service) Failures(ctx context.Context, since, until time.Time) (Failures, error) {
 	if err := s.mayAudit(ctx); err != nil {

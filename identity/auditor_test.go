@@ -180,7 +180,7 @@ func TestFailuresOfAllTime(t *testing.T) {
 func TestFailuresAreBounded(t *testing.T) {
 	w := onSQLite(t, policy.Gate{})
 	began := w.clock.now()
-	events := make([]models.Event, 5010)
+	events := make([]models.Event, 3010)
 	for i := range events {
 		events[i] = models.Event{
 			Event: "signin.finish", Outcome: models.OutcomeRefused, Reason: "wrong", ClientIP: fmt.Sprintf("192.0.2.%d", i%30),
@@ -191,7 +191,7 @@ func TestFailuresAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, err := w.Failures(operator, began, began.Add(time.Hour))
-	if err != nil || f.Total != 5000 || !f.Cut.Equal(events[10].Time) || len(f.Addresses) != identity.FailureAddresses || f.OtherAddresses != 10 {
+	if err != nil || f.Total != 3000 || !f.Cut.Equal(events[10].Time) || len(f.Addresses) != identity.FailureAddresses || f.OtherAddresses != 10 {
 		t.Errorf("%v: %d since %s, %d addresses and %d", err, f.Total, f.Cut, len(f.Addresses), f.OtherAddresses)
 	}
 }

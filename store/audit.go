@@ -60,14 +60,16 @@ func (s *Store) Records(ctx context.Context, f models.Filter, p Page) ([]models.
 }
 
 // planned reads with plans for the values that are asked for. PostgreSQL would
-// soon keep one plan for all of them, and read the whole table for a rare one.
+// soon keep one plan for all of them, and read the whole table for a rare one. A
+// page is read in the order of an index and ends when it is full, where a bitmap
+// would be made of all that there is; and for so little nothing is compiled.
 func (s *Store) planned(ctx context.Context, fn func(*gorm.DB) error) error {
 	db := s.read.WithContext(ctx)
 	if s.dialect == migrations.SQLite {
 		return fn(db)
 	}
 	return db.Transaction(func(db *gorm.DB) error {
-		if err := db.Exec("SET LOCAL plan_cache_mode = force_custom_plan").Error; err != nil {
+		if err := db.Exec("SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)").Error; err != nil {
 			return err
 		}
 		return fn(db)

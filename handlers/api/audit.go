@@ -24,7 +24,7 @@ func (a *API) auditOperations() {
 		"People by name with what they hold by each way in, why, since when, and when it was last used. "+
 			"A page may have fewer people than asked for, or none, although there is a next one."), a.review)
 	add(a, op("/failures", "countFailures", "Count failed verifications",
-		"Who could not prove who they are, by reason and by address. At most the newest 5,000 events are counted."), a.failures)
+		"Who could not prove who they are, by reason and by address. At most the newest 3,000 events are counted."), a.failures)
 }
 
 // Event is what happened, as the audit trail keeps it.
