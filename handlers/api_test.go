@@ -226,6 +226,7 @@ var operations = []struct {
 	{"listEvents", "GET", "/events?event=user.*&outcome=ok&limit=1&since=2026-01-01T00:00:00Z", "", 200, `"event":"user.`},
 	{"listPrivilegedEvents", "GET", "/events/privileged?limit=1", "", 200, `"next":"`},
 	{"getRunTrail", "GET", "/runs/nobody/events", "", 200, `"cut":false`},
+	{"listCheckpoints", "GET", "/audit/checkpoints?limit=1", "", 200, `"checkpoints":[`},
 	{"reviewAccess", "GET", "/access-review?limit=1", "", 200, `"ways":[`},
 	{"countFailures", "GET", "/failures", "", 200, `"total":0`},
 }
@@ -591,7 +592,7 @@ func TestTokenWithoutRecentProof(t *testing.T) {
 		if o.method == "GET" {
 			want = o.status
 		}
-		a := p.ask(o.method, strings.NewReplacer("{somebody}", models.NewID(), "{session}", models.NewID(), "{grant}", "a0000000").Replace(o.target), o.body)
+		a := p.ask(o.method, strings.NewReplacer("{somebody}", models.NewID(), "{session}", models.NewID(), "{holder}", models.NewID(), "{token}", models.NewID(), "{grant}", "a0000000").Replace(o.target), o.body)
 		if o.id == "getPerson" {
 			want = 404
 		}
@@ -627,7 +628,7 @@ func TestTokenOfAnAuditor(t *testing.T) {
 	b, _ := newSite(t).auditor()
 	p := b.program()
 	for _, o := range operations {
-		a := p.ask(o.method, strings.NewReplacer("{somebody}", models.NewID(), "{session}", models.NewID(), "{grant}", "a0000000").Replace(o.target), o.body)
+		a := p.ask(o.method, strings.NewReplacer("{somebody}", models.NewID(), "{session}", models.NewID(), "{holder}", models.NewID(), "{token}", models.NewID(), "{grant}", "a0000000").Replace(o.target), o.body)
 		theirs := o.id == "whoAmI" || slices.Contains(p.tags(o.id), "audit")
 		if want := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[theirs]; a.StatusCode != want {
 			t.Errorf("%s: %d %s", o.id, a.StatusCode, a.body)
@@ -644,4 +645,34 @@ func (p *program) tags(id string) []string {
 		}
 	}
 	return nil
+}
+
+// Checkpoints come the newest first, each once over all pages.
+func TestCheckpointPages(t *testing.T) {
+	s, _, p := adminProgram(t)
+	for range 3 {
+		p.ask("GET", "/events", "") // which is an event
+		if err := s.svc.Checkpoint(context.Background(), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seen []int64
+	for next, target := "x", "/audit/checkpoints?limit=2"; next != ""; target = "/audit/checkpoints?limit=2&cursor=" + next {
+		var page struct {
+			Checkpoints []models.Checkpoint
+			Next        string
+		}
+		if err := json.Unmarshal([]byte(p.ask("GET", target, "").body), &page); err != nil || len(page.Checkpoints) > 2 {
+			t.Fatal(page, err)
+		}
+		for _, c := range page.Checkpoints {
+			if seen = append(seen, c.Seq); c.Signature == "" || c.Key == "" || c.Time.IsZero() || len(seen) > 1 && c.Seq >= seen[len(seen)-2] {
+				t.Errorf("%+v after %v", c, seen)
+			}
+		}
+		next = page.Next
+	}
+	if len(seen) != 3 {
+		t.Errorf("%v", seen)
+	}
 }

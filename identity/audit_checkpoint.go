@@ -115,3 +115,17 @@ func (s *Service) resignAnchor(ctx context.Context, key string) error {
 	}
 	return errors.Join(s.Keys.signAnchor(&a), s.Store.ResignAnchor(ctx, a))
 }
+
+// Checkpoints lists up to limit checkpoints as they are kept, the newest first,
+// and with before only of events below that number. They are not verified by
+// that. It is for auditors, admins and the operator, and is recorded (audit.read).
+func (s *Service) Checkpoints(ctx context.Context, before int64, limit int) ([]models.Checkpoint, error) {
+	if err := s.mayAudit(ctx); err != nil {
+		return nil, err
+	}
+	all, err := s.Store.CheckpointsUnder(ctx, before, sized(limit))
+	if err != nil {
+		return nil, ErrNotNow.Because(err)
+	}
+	return all, s.looked(ctx, "checkpoints", models.Filter{})
+}

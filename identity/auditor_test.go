@@ -37,6 +37,10 @@ func views(w *world) map[string]func(c context.Context) (int, error) {
 			all, err := w.PrivilegedEvents(c, models.Filter{}, 0, 0)
 			return len(all.Records), err
 		},
+		"checkpoints": func(c context.Context) (int, error) {
+			all, err := w.Checkpoints(c, 0, 0)
+			return len(all), err
+		},
 		"failures": func(c context.Context) (int, error) {
 			f, err := w.Failures(c, w.clock.now().Add(-time.Hour), w.clock.now().Add(time.Hour))
 			return int(f.Total), err
@@ -54,6 +58,9 @@ func TestWhoSeesTheAuditorsViews(t *testing.T) {
 	each(t, func(w *world) {
 		user := w.account("audrey", policy.Admin)
 		w.fail("192.0.2.1", "wrong_password")
+		if err := w.Checkpoint(ctx, true); err != nil {
+			w.t.Fatal(err)
+		}
 		holding := func(all policy.Permissions) context.Context {
 			return as(&models.Principal{User: user, SessionID: "s1", Access: policy.Access{Role: policy.Admin, Permissions: all}})
 		}

@@ -302,6 +302,16 @@ func (s *Store) Checkpoints(ctx context.Context, from, to int64) (all []models.C
 	return all, err
 }
 
+// CheckpointsUnder lists up to limit checkpoints of events below a number, the
+// newest first; zero is no bound.
+func (s *Store) CheckpointsUnder(ctx context.Context, before int64, limit int) (all []models.Checkpoint, err error) {
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	err = doing("checkpoints", s.checkpoints(ctx).Where("c.seq < ?", before).Order("c.seq DESC").Limit(limit).Find(&all).Error)
+	return all, err
+}
+
 // CheckpointBefore is the last checkpoint made at or before a time, or
 // [models.ErrNotFound]. One behind another that was made later than that, up to
 // now, is none: the clock of whoever made it was slow.

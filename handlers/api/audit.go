@@ -20,6 +20,8 @@ func (a *API) auditOperations() {
 		"Events by which somebody got or lost access, or that cannot be undone, the newest first."), a.privileged)
 	add(a, op("/runs/{id}/events", "getRunTrail", "Tell everything about a run",
 		"What names the run, what was done to it, and what else the same requests did, the oldest first.", absent...), a.run)
+	add(a, op("/audit/checkpoints", "listCheckpoints", "List the checkpoints of the audit trail",
+		"As they are kept, the newest first. To hold the trail against them, run dagpass audit verify: only that, with a checkpoint that was kept elsewhere, finds a trail that was cut."), a.checkpoints)
 	add(a, op("/access-review", "reviewAccess", "Tell who has what",
 		"People by name with what they hold by each way in, why, since when, and when it was last used. "+
 			"A page may have fewer people than asked for, or none, although there is a next one."), a.review)
@@ -149,6 +151,41 @@ func (a *API) run(ctx context.Context, in *runInput) (*Body[RunTrail], error) {
 	}
 	records, cut, err := a.Identity.RunTrail(ctx, in.ID)
 	return say(RunTrail{each(records, eventOf), cut}, err)
+}
+
+// Checkpoint says, signed, that the trail had this event with this hash, and so all
+// before it as they were.
+type Checkpoint struct {
+	Seq          int64     `json:"seq" doc:"The number of the event." example:"4711"`
+	Hash         string    `json:"hash" doc:"Of this event and all before it."`
+	Time         time.Time `json:"time" doc:"When it was made."`
+	Previous     int64     `json:"previous" doc:"The event of the checkpoint before; zero for the first." example:"4200"`
+	Installation string    `json:"installation" doc:"Whose trail it is; empty in those of former releases."`
+	Key          string    `json:"key" doc:"The Ed25519 public key, in base64."`
+	Signature    string    `json:"signature" doc:"In base64."`
+}
+
+func checkpointOf(c models.Checkpoint) Checkpoint {
+	return Checkpoint{c.Seq, c.Hash, c.Time.UTC(), c.Previous, c.Installation, c.Key, c.Signature}
+}
+
+// Checkpoints is a page of them.
+type Checkpoints struct {
+	Checkpoints []Checkpoint `json:"checkpoints"`
+	Next        string       `json:"next,omitempty" doc:"The cursor of the next page; absent on the last."`
+}
+
+func (a *API) checkpoints(ctx context.Context, in *Page) (*Body[Checkpoints], error) {
+	before, err := in.before()
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.Identity.Checkpoints(ctx, before, in.Limit+1) // one more tells whether there are more
+	page := Checkpoints{Checkpoints: each(all[:min(len(all), in.Limit)], checkpointOf)}
+	if len(all) > in.Limit {
+		page.Next = strconv.FormatInt(all[in.Limit-1].Seq, 10)
+	}
+	return say(page, err)
 }
 
 // Review is a page of the access review.
