@@ -35,7 +35,7 @@ var consoleNotices = map[string]string{
 	"mfa_reset":     "The second factors of this person are removed, and their sessions have ended.",
 	"deleted":       "The account is deleted.",
 	"session_ended": "That session has ended.",
-	"token_revoked": "The token is revoked: it opens nothing any more.",
+	"api_revoked":   "The token is revoked: it opens nothing any more.",
 	"no_link":       "The account is made, but it has no link yet. Make one below.",
 	"granted":       "The role is given. It holds everywhere within seconds.",
 	"setting_set":   "The setting is changed. It holds on every replica within five seconds.",

@@ -210,7 +210,7 @@ func (s *Server) signOutSomebody(c echo.Context) error {
 // revokeTokenOf ends a token of somebody. One that has ended meanwhile is what was
 // wanted.
 func (s *Server) revokeTokenOf(c echo.Context) error {
-	return s.changePerson(c, "", "token_revoked", func(ctx context.Context, id string) error {
+	return s.changePerson(c, "", "api_revoked", func(ctx context.Context, id string) error {
 		err := s.Identity.RevokeAPITokenOf(ctx, id, plain(field(c, "id")))
 		if models.IsID(id) && errors.Is(err, models.ErrNotFound) {
 			return nil

@@ -27,7 +27,7 @@ func TestTokensOnPersonPage(t *testing.T) {
 		t.Errorf("as if it were another's: %d", a.StatusCode)
 	}
 	for range 2 {
-		if a := c.at.form(page+"/revoke-token", "id", found[1]); a.Header.Get("Location") != page+"?notice=token_revoked" {
+		if a := c.at.form(page+"/revoke-token", "id", found[1]); a.Header.Get("Location") != page+"?notice=api_revoked" {
 			t.Errorf("%d %q %s", a.StatusCode, a.Header.Get("Location"), a.body)
 		}
 	}

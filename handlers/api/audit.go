@@ -72,15 +72,6 @@ func (p Page) before() (int64, error) {
 	return int64(n), nil
 }
 
-// pageOf are records as a page: there may be more where it is full.
-func pageOf(records []models.Record, limit int) Events {
-	page := Events{Events: each(records, eventOf)}
-	if len(records) > 0 && len(records) >= limit {
-		page.Next = strconv.FormatInt(records[len(records)-1].Seq, 10)
-	}
-	return page
-}
-
 type eventsInput struct {
 	Page
 	Span
