@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"github.com/dagpass/dagpass/models"
 )
@@ -78,4 +79,23 @@ func (s *Store) SearchSessions(ctx context.Context, text string, after Cursor, l
 // SearchOfFew is [Store.SearchOf] that looks at so many events of a person at once.
 func (s *Store) SearchOfFew(ctx context.Context, kinds []Kind, f models.Filter, p Page, many int) (Found, error) {
 	return s.searchOf(ctx, kinds, f, p, many)
+}
+
+// Asked are the queries with which a question is answered.
+func (s *Store) Asked(t interface{ Fatal(...any) }, question func(*Store) error) (queries []string) {
+	heard := &Store{dialect: s.dialect, write: s.write, read: s.read.Session(&gorm.Session{Logger: listener{logger.Discard, &queries}})}
+	if err := question(heard); err != nil || len(queries) == 0 {
+		t.Fatal(err, queries)
+	}
+	return queries
+}
+
+type listener struct {
+	logger.Interface
+	queries *[]string
+}
+
+func (l listener) Trace(_ context.Context, _ time.Time, said func() (string, int64), _ error) {
+	query, _ := said()
+	*l.queries = append(*l.queries, query)
 }
