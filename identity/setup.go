@@ -14,18 +14,16 @@ import (
 var ErrSetup = models.NewError(models.KindSetup, "setup_required", "This installation has no admin yet. Whoever runs it can set one up.")
 
 const (
-	// claimedFor and unclaimedFor are how long an answer of Claimed is believed.
-	claimedFor   = 5 * time.Second
-	unclaimedFor = time.Second
+	// claimedFor is how long it is believed that there is an admin. That there is
+	// none is never believed: whoever has just claimed it at one replica, or with
+	// the command line, is not sent to claim it again by another.
+	claimedFor = 5 * time.Second
 	// setupFor is how long a setup token works.
 	setupFor = 7 * 24 * time.Hour
 )
 
-// claimed is whether the installation is, as asked a moment ago.
-type claimed struct {
-	is    bool
-	until time.Time
-}
+// claimed is that the installation was, as asked a moment ago.
+type claimed struct{ until time.Time }
 
 // Claimed tells whether there is an admin, or something that could make one. It
 // is asked for every request, and cheap once it is true.
@@ -34,18 +32,16 @@ func (s *Service) Claimed(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	if last := s.claimed.Load(); last != nil && s.Now().Before(last.until) {
-		return last.is, nil
+		return true, nil
 	}
 	asked := s.Now()
 	n, err := s.Store.CountAdmins(ctx)
 	if err != nil {
 		return false, ErrUnavailable.Because(err)
 	}
-	lasts := unclaimedFor
 	if n > 0 {
-		lasts = claimedFor
+		s.claimed.Store(&claimed{asked.Add(claimedFor)})
 	}
-	s.claimed.Store(&claimed{n > 0, asked.Add(lasts)})
 	return n > 0, nil
 }
 
@@ -107,7 +103,6 @@ func (s *Service) Claim(ctx context.Context, token string, n NewAccount, passwor
 	if err != nil {
 		return SignedIn{}, err
 	}
-	s.claimed.Store(nil)
 	return s.enter(ctx, models.LocalSlot, e, func(tx *store.Tx) (*entrant, error) {
 		return s.localEntrant(tx, userID, models.MethodPassword)
 	})
@@ -219,7 +214,6 @@ func (s *Service) Bootstrap(ctx context.Context, username, password string) erro
 		return err
 	}
 	_, err = s.claim(ctx, d, hash, "")
-	s.claimed.Store(nil)
 	if errors.Is(err, ErrUsernameTaken) {
 		s.Log.WarnContext(ctx, "no first admin was made: somebody who is none has the name", "username", d.username)
 		return nil
