@@ -75,7 +75,7 @@ func newHouseAt(t testing.TB, prefix, upstream string, change func(*Config)) *ho
 		StepUp: func(p *models.Principal, perm policy.Permission) bool {
 			return !h.proven[p.User.ID] && slices.Contains(h.stepUp, perm)
 		},
-		Menu: func() bool { return true },
+		Menu:     func() bool { return true },
 		LoginURL: func(next string) string { return prefix + "/auth/login?next=" + url.QueryEscape(next) },
 		Problem:  problem, Observe: h.observe, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
