@@ -48,10 +48,10 @@ func (n *invitee) mustBeIn(role string) {
 	}
 }
 
-// go follows a link of the navigation.
+// goes where a link of the navigation leads, and waits until the page is another.
 func (c *company) goes(place string) {
-	c.admin.Click(`nav a[href$="/auth/admin/` + place + `"]`)
-	c.admin.AwaitLocation(c.URL + "/auth/admin/" + place)
+	c.admin.See(`nav a[href$="/auth/admin/` + place + `"]`)
+	c.admin.Open(c.URL + "/auth/admin/" + place)
 }
 
 func (c *company) invites(t *testing.T, n *invitee) {
@@ -160,6 +160,7 @@ func (c *company) findsEvent(t *testing.T) {
 	c.admin.Type("#person", "Ada Lovelace")
 	c.admin.Type("#event", "user.*")
 	c.admin.Click(`form:has(#event) button`)
+	c.admin.AwaitLocation(c.URL + "/auth/admin/audit?person=Ada")
 	c.admin.Await("see what was done to Barbara", `document.querySelectorAll(".trail summary").length >= 4`)
 	c.admin.Click(`.trail summary`)
 	c.admin.SeeText("Hash")

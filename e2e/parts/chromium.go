@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -290,9 +291,19 @@ func (p *Page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
+	err := chromedp.Do(ctx, steps...)
+	for replaced(err) && ctx.Err() == nil {
+		err = chromedp.Do(ctx, steps...)
+	}
+	if err != nil {
 		p.fail(what, err)
 	}
+}
+
+// replaced tells that another page came between finding an element and using it,
+// so that nothing was done to it.
+func replaced(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), "node with given id") || strings.Contains(err.Error(), "Node with given id"))
 }
 
 func run[T any](p *Page, what string, action chromedp.Action[T]) T {
